@@ -1,0 +1,55 @@
+# Every entry point of the project; `make` alone lists them. What they do stands in tools/.
+PYTHON ?= /usr/bin/python3
+SCENARIO ?= default
+LAB := python3 tests/lab --lab demo
+export PYTHON
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-lab setup-tests demo demo-down test test-all lint unit sanity molecule bench-deploy build clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Ansible and the collections we depend on, in .venv and .ansible
+	@tools/setup
+
+setup-lab: ## the same, and what this machine needs to boot test hosts (root on Debian)
+	@tools/setup lab
+
+setup-tests: ## the same, and the linters and test tools
+	@tools/setup tests
+
+demo: setup-lab ## a cluster of three test hosts on this machine; run again, it converges
+	@$(LAB) up db1 db2 db3
+	@ansible-playbook -i inventories/lab site.yml
+
+demo-down: ## remove the demo's hosts
+	@$(LAB) down --purge
+
+test: setup-tests setup-lab ## all that CI runs: lint, unit, sanity, Molecule scenarios
+	@python tools/run_tests.py ci
+
+test-all: setup-tests setup-lab ## every test there is
+	@python tools/run_tests.py all
+
+lint: setup-tests ## ruff, mypy, yamllint, ansible-lint, changelog fragments
+	@tools/lint
+
+unit: setup-tests ## unit tests
+	@pytest -n 2 -q
+
+sanity: setup-tests ## ansible-test sanity and units
+	@tools/sanity
+
+molecule: setup-tests setup-lab ## one Molecule scenario: make molecule SCENARIO=dedicated
+	@tools/scenario $(SCENARIO)
+
+bench-deploy: setup-lab ## how long deployments take on bare hosts
+	@python tests/bench/deploy.py
+
+build: setup ## the collection's tarball, checked as its user meets it
+	@tools/build
+
+clean: demo-down ## remove what the targets above made
+	rm -rf .venv .ansible .cache matriarch-pgcluster-*.tar.gz

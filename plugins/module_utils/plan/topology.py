@@ -1,0 +1,69 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which hosts of the inventory belong to a cluster, and what each one does. Pure."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import asdict, dataclass
+
+DEFAULT_NAME = "main"
+
+
+@dataclass(frozen=True)
+class Topology:
+    """The hosts of one cluster by what they do; each map is name -> address, in the inventory's order."""
+
+    name: str
+    etcd: dict[str, str]
+    postgres: dict[str, str]
+    proxy: dict[str, str]
+
+    @property
+    def hosts(self) -> list[str]:
+        return list({**self.etcd, **self.postgres, **self.proxy})
+
+    @property
+    def colocated(self) -> bool:
+        """A proxy shares its host with PostgreSQL, which owns port 5432 there."""
+        return bool(self.postgres.keys() & self.proxy.keys())
+
+    @property
+    def default_protection(self) -> str:
+        """What can be promised without stopping writes when one data host is away."""
+        return {0: "async", 1: "async", 2: "balanced"}.get(len(self.postgres), "zero_loss")
+
+    def as_dict(self) -> dict[str, t.Any]:
+        derived = {name: getattr(self, name) for name in ("hosts", "colocated", "default_protection")}
+        return {**asdict(self), **derived}
+
+
+def topology(
+    groups: t.Mapping[str, t.Sequence[str]], hostvars: t.Mapping[str, t.Mapping[str, t.Any]], host: str
+) -> Topology:
+    """The cluster that *host* belongs to.
+
+    PostgreSQL hosts and proxies belong together by C(pgcluster_name), etcd members by C(pgcluster_etcd_name),
+    so that several clusters of one inventory may share an etcd. Members come from the inventory's groups and
+    never from the hosts of the play: C(--limit) must not make a cluster look smaller than it is.
+    """
+    mine = hostvars[host]
+
+    def members(group: str, identity: t.Callable[[t.Mapping[str, t.Any]], str]) -> dict[str, str]:
+        names = [name for name in groups.get(group, ()) if identity(hostvars[name]) == identity(mine)]
+        return {name: _address(hostvars[name], name) for name in names}
+
+    return Topology(_name(mine), members("etcd", _etcd_name), members("postgres", _name), members("proxy", _name))
+
+
+def _name(host: t.Mapping[str, t.Any]) -> str:
+    return host.get("pgcluster_name", DEFAULT_NAME)
+
+
+def _etcd_name(host: t.Mapping[str, t.Any]) -> str:
+    return host.get("pgcluster_etcd_name", _name(host))
+
+
+def _address(host: t.Mapping[str, t.Any], name: str) -> str:
+    return host.get("pgcluster_address", host.get("ansible_host", name))

@@ -1,0 +1,88 @@
+"""Fixtures of the tests that look at a cluster from the outside: SSH to its hosts, SQL through its endpoints."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import testinfra
+from integration.inventory import Cluster, Endpoint, Machine, load
+
+Connect = Callable[..., psycopg.Connection[Any]]
+# Test arguments that stand for every host of a group, every endpoint of a kind.
+KINDS: dict[str, Callable[[Cluster], tuple[Machine, ...] | tuple[Endpoint, ...]]] = {
+    "any_machine": lambda cluster: cluster.machines,
+    "etcd_machine": lambda cluster: cluster.etcd,
+    "postgres_machine": lambda cluster: cluster.postgres,
+    "proxy_machine": lambda cluster: cluster.proxy,
+    "any_endpoint": lambda cluster: cluster.endpoints,
+    "rw_endpoint": lambda cluster: cluster.rw,
+    "ro_endpoint": lambda cluster: cluster.ro,
+    "instance": lambda cluster: cluster.instances,
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for argument, members in KINDS.items():
+        if argument in metafunc.fixturenames:
+            chosen = members(load())
+            metafunc.parametrize(argument, chosen, ids=str)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    return load()
+
+
+@functools.cache
+def logged_in(machine: Machine) -> testinfra.host.Host:
+    """A testinfra host over SSH, kept for the whole run."""
+    return testinfra.get_host(
+        f"ssh://root@{machine.address}",
+        ssh_identity_file=machine.key,
+        ssh_extra_args=machine.ssh_arguments,
+        controlpersist=60,
+    )
+
+
+@pytest.fixture(scope="session")
+def login() -> Callable[[Machine], testinfra.host.Host]:
+    return logged_in
+
+
+@pytest.fixture(scope="session")
+def connect(cluster: Cluster) -> Connect:
+    """Open a connection as the application would: password, and a certificate verified against the cluster's CA."""
+
+    def connect(endpoint: Endpoint, **changed: Any) -> psycopg.Connection[Any]:
+        wanted: dict[str, Any] = {
+            "host": endpoint.address,
+            "port": endpoint.port,
+            "dbname": "postgres",
+            "user": "admin",
+            "password": cluster.secret("admin_password"),
+            "sslmode": "verify-full",
+            "sslrootcert": str(cluster.ca),
+            "connect_timeout": 10,
+            "autocommit": True,
+        }
+        return psycopg.connect(**{**wanted, **changed})
+
+    return connect
+
+
+@pytest.fixture(scope="session")
+def database(cluster: Cluster, connect: Connect) -> Iterator[str]:
+    """A database of our own with a table, gone afterwards."""
+    name = "matriarch_verification"
+    with connect(cluster.rw[0]) as session:
+        session.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        session.execute(f"CREATE DATABASE {name}")
+    with connect(cluster.rw[0], dbname=name) as session:
+        session.execute("CREATE TABLE written (id bigint GENERATED ALWAYS AS IDENTITY, by text NOT NULL)")
+    yield name
+    with connect(cluster.rw[0]) as session:
+        session.execute(f"DROP DATABASE {name} WITH (FORCE)")

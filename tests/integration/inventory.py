@@ -1,0 +1,144 @@
+"""What the inventory says of the cluster under test: hosts, addresses, endpoints. Read with Ansible's own loader."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar
+from ansible.vars.hostvars import HostVars
+from ansible.vars.manager import VariableManager
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB = ROOT / "molecule" / "shared" / "lab_inventory.py"
+GROUPS = ("etcd", "postgres", "proxy")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One host and how to log in to it."""
+
+    name: str
+    address: str
+    key: str
+    ssh_arguments: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A place where clients connect to PostgreSQL."""
+
+    name: str
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.name}-{self.address}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The cluster as its inventory describes it; the ports are the documented defaults."""
+
+    name: str
+    sources: tuple[str, ...]
+    secrets: Path
+    etcd: tuple[Machine, ...]
+    postgres: tuple[Machine, ...]
+    proxy: tuple[Machine, ...]
+    vip: str
+
+    @property
+    def machines(self) -> tuple[Machine, ...]:
+        return tuple(dict.fromkeys((*self.etcd, *self.postgres, *self.proxy)))
+
+    @property
+    def colocated(self) -> bool:
+        return bool(set(self.postgres) & set(self.proxy))
+
+    @property
+    def rw_port(self) -> int:
+        return 5000 if self.colocated else 5432
+
+    @property
+    def ro_port(self) -> int:
+        return 5001 if self.colocated else 5433
+
+    @property
+    def proxy_addresses(self) -> tuple[str, ...]:
+        return (*(machine.address for machine in self.proxy), *([self.vip] if self.vip else []))
+
+    @property
+    def rw(self) -> tuple[Endpoint, ...]:
+        ports = {"rw": self.rw_port, "pooled-rw": 6432}
+        return tuple(Endpoint(name, to, port) for name, port in ports.items() for to in self.proxy_addresses)
+
+    @property
+    def ro(self) -> tuple[Endpoint, ...]:
+        ports = {"ro": self.ro_port, "pooled-ro": 6433}
+        return tuple(Endpoint(name, to, port) for name, port in ports.items() for to in self.proxy_addresses)
+
+    @property
+    def instances(self) -> tuple[Endpoint, ...]:
+        return tuple(Endpoint(machine.name, machine.address, 5432) for machine in self.postgres)
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        return self.rw + self.ro + self.instances
+
+    @property
+    def ca(self) -> Path:
+        return self.secrets / "ca" / "ca.crt"
+
+    def secret(self, name: str) -> str:
+        return (self.secrets / self.name / name).read_text().strip()
+
+
+@functools.cache
+def load() -> Cluster:
+    """The cluster of the inventory that $MATRIARCH_INVENTORY names; in a Molecule run the lab adds the addresses."""
+    sources = [os.environ["MATRIARCH_INVENTORY"]]
+    if "MOLECULE_SCENARIO_NAME" in os.environ:
+        sources.append(str(LAB))
+    init_plugin_loader()
+    loader = DataLoader()
+    inventory = InventoryManager(loader, sources=sources)
+    manager = VariableManager(loader, inventory)
+    HostVars(inventory, manager, loader)
+    groups = inventory.get_groups_dict()
+    variables = {name: rendered(loader, manager.get_vars(host=inventory.get_host(name))) for name in groups["all"]}
+    members = {group: tuple(machine(name, variables[name]) for name in groups[group]) for group in GROUPS}
+    sample = variables[groups["postgres"][0]]
+    return Cluster(
+        name=sample.get("pgcluster_name", "main"),
+        sources=tuple(sources),
+        secrets=Path(sample["inventory_dir"]) / "secrets",
+        vip=str(variables[groups["proxy"][0]].get("pgcluster_vip", "")).partition("/")[0],
+        **members,
+    )
+
+
+def rendered(loader: DataLoader, variables: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = ("inventory_dir", "ansible_host", "ansible_ssh_", "pgcluster_")
+    templar = Templar(loader, variables=variables)
+    return {name: templar.template(value) for name, value in variables.items() if name.startswith(wanted)}
+
+
+def machine(name: str, variables: Mapping[str, Any]) -> Machine:
+    return Machine(
+        name=name,
+        address=str(variables["ansible_host"]),
+        key=str(variables.get("ansible_ssh_private_key_file", "")),
+        ssh_arguments=" ".join(shlex.split(str(variables.get("ansible_ssh_common_args", "")))),
+    )
