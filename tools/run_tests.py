@@ -70,6 +70,7 @@ class Result:
     count: Count
 
 
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 CHECK = re.compile(r"^check (passed|failed): ", re.MULTILINE)
 PYTEST = re.compile(r"^(?:=+ )?((?:\d+ [a-z]+(?:, )?)+) in \d+\.\d+s", re.MULTILINE)
 MOLECULE = re.compile(r"^[A-Z]+ +\[[\w-]+ > \w+\] Executed: (Successful|Failed)", re.MULTILINE)
@@ -86,6 +87,7 @@ PYTEST_WORDS = {
 
 def count_checks(log: str) -> Count:
     """Everything a log reports: our own check lines, Molecule's steps, pytest's summaries."""
+    log = ESCAPE.sub("", log)
     verdicts = [*CHECK.findall(log), *MOLECULE.findall(log)]
     good = sum(verdict in ("passed", "Successful") for verdict in verdicts)
     total = Count(passed=good, failed=len(verdicts) - good)

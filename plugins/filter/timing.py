@@ -11,21 +11,22 @@ from typing import Any, TypeVar
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import Refused
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan import timing as plan
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model import timing as model
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.timing import bounds, violations
 
 T = TypeVar("T")
 
 
 def timing(preset: str, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    return _told(lambda: plan.as_dict(plan.timing(preset, overrides)))
+    return _told(lambda: model.as_dict(model.timing(preset, overrides)))
 
 
 def timing_bounds(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return _told(lambda: [bound.as_dict() for bound in plan.bounds(plan.parse(settings))])
+    return _told(lambda: [bound.as_dict() for bound in bounds(model.parse(settings))])
 
 
 def timing_violations(settings: Mapping[str, Any], declared_rto: float) -> list[dict[str, str]]:
-    return _told(lambda: [asdict(each) for each in plan.violations(plan.parse(settings), float(declared_rto))])
+    return _told(lambda: [asdict(each) for each in violations(model.parse(settings), float(declared_rto))])
 
 
 def _told(work: Callable[[], T]) -> T:

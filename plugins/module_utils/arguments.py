@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd import EtcdClient
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.http import JsonHttp
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni import PatroniClient
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd import EtcdClient
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.http import first_answer
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import first_answer
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import NobodyAnswered, Refused, RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd import (
     NO_LEADER,
@@ -43,9 +43,13 @@ class Look:
         return self.seen.status.raft_index if self.seen.status else -1
 
     @property
-    def knows_leader(self) -> bool:
-        """True when the server answered and knows a leader."""
-        return self.seen.status is not None and self.seen.status.leader != NO_LEADER
+    def has_majority(self) -> bool:
+        """True when the server is one of a majority: it serves, or only an alarm (which it tells) keeps it from that.
+
+        A server may know a leader for a while that it has lost; what needs a majority then ends in a timeout.
+        """
+        status = self.seen.status
+        return status is not None and status.leader != NO_LEADER and (self.seen.serves or bool(status.errors))
 
 
 @dataclass(frozen=True)
@@ -67,13 +71,12 @@ class EtcdReading:
 def read_etcd(clients: Iterable[EtcdClient]) -> EtcdReading:
     """Ask every server how it is, then one for the members, then those members that were not among the asked.
 
-    Raises NobodyAnswered when no server does. A server of another cluster than most of them counts
-    as unreachable.
+    Raises NobodyAnswered when no server does. A server of another cluster than most of them counts as unreachable.
     """
     looks = [look_at(client) for client in clients]
     home = _of_one_cluster(looks)
     servers = [look.client for look in home]
-    led = any(look.knows_leader for look in home)
+    led = any(look.has_majority for look in home)
     listed = _list_members(servers, led)
     state = EtcdState(
         cluster_id=listed.cluster_id,

@@ -153,6 +153,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_bytes
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import filesystem
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import CommandError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, Refused
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan import file_set
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.file_set import Change, Entry, Plan
@@ -261,7 +262,7 @@ def refused_contents(plan: Plan, *, forgiving: bool) -> list[str]:
 def _objection(change: Change, *, forgiving: bool) -> str | None:
     try:
         return filesystem.objection(change.entry)
-    except (OSError, ValueError) as error:
+    except (CommandError, OSError, ValueError) as error:
         if forgiving and isinstance(error, FileNotFoundError):
             return None
         return f"{change.entry.path}: {change.entry.validate!r} could not be run: {error}"

@@ -178,7 +178,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.arguments impo
     WAITING,
     patroni_clients,
 )
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.http import first_answer
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import first_answer
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni import PatroniClient
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
     DeadlineExceeded,

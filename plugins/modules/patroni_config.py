@@ -107,7 +107,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.arguments impo
     CONNECTION_REQUIRED_BY,
     patroni_clients,
 )
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.http import first_answer
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import first_answer
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni import PatroniClient
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import DeadlineExceeded, MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState

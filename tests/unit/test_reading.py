@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd import EtcdClient
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.http import JsonHttp
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import NobodyAnswered, Refused
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading import EtcdReading, read_etcd
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd import FakeEtcd
@@ -77,12 +77,24 @@ def test_an_address_that_somebody_else_answers_is_a_finding(fake: FakeEtcd) -> N
     )
 
 
-def test_an_alarm_and_an_unstarted_member_are_problems(fake: FakeEtcd) -> None:
+def test_a_full_database_is_an_alarm_and_no_loss_of_members(fake: FakeEtcd) -> None:
     fake.alarms = [{"memberID": str(fake["b"].id), "alarm": "NOSPACE"}]
-    fake.register(["https://d:2380"])
+    state = read(*fake.urls).state
+    assert state.problems() == ("b has raised the alarm NOSPACE",)
+    assert len(state.healthy_voters) == 3
+
+
+def test_a_corrupt_member_keeps_every_server_from_health_but_the_alarm_is_told(fake: FakeEtcd) -> None:
+    fake.alarms = [{"memberID": str(fake["b"].id), "alarm": "CORRUPT"}]
     problems = read(*fake.urls).state.problems()
-    assert "b has raised the alarm NOSPACE" in problems
-    assert any("at https://d:2380 is registered but never started" in problem for problem in problems)
+    assert "b has raised the alarm CORRUPT" in problems
+    assert any(problem.startswith("a cannot serve: HTTP 503: ") for problem in problems)
+
+
+def test_a_member_that_never_started_is_a_problem(fake: FakeEtcd) -> None:
+    fake.register(["https://d:2380"])
+    (problem,) = read(*fake.urls).state.problems()
+    assert problem.endswith("at https://d:2380 is registered but never started")
 
 
 def test_a_learner_is_asked_for_no_list_and_does_not_count(fake: FakeEtcd) -> None:

@@ -27,6 +27,7 @@ spec.loader.exec_module(runner)
         ("12 passed, 3 skipped, 1 warning in 0.52s\n", (12, 0, 3)),
         ("==== 1 failed, 2 passed, 1 error in 61.00s (0:01:01) ====\n", (2, 2, 0)),
         ("INFO     [default > converge] Executed: Successful\ndefault > converge: Executed: Successful\n", (1, 0, 0)),
+        ("ERROR    [default > converge] \x1b[31mExecuted: Failed\x1b[0m\n", (0, 1, 0)),
         ("nothing that counts: 3 passed by\n", (0, 0, 0)),
     ],
 )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.http import JsonHttp
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd import (
     Alarm,
@@ -62,8 +62,7 @@ class EtcdClient:
     def is_healthy(self) -> bool:
         """GET /health: True when this server completes a read that needs a majority.
 
-        A sick server may answer with HTTP 503, which raises. A full database does not count here (except with
-        etcd 3.4, which cannot leave it out): it is an alarm.
+        A sick server may answer with HTTP 503, which raises. A full database does not count here: it is an alarm.
         """
         answer = self._object("GET", "/health", self.http.request("GET", "/health?exclude=NOSPACE"))
         return str(answer.get("health")).lower() == "true"

@@ -10,12 +10,12 @@ import os
 import pwd
 import shlex
 import stat
-import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import complete
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.file_set import (
     Accounts,
@@ -27,7 +27,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.file_set 
 
 T = TypeVar("T")
 
-VALIDATE_TIMEOUT = 30.0
+VALIDATION = 30.0
 """Seconds. HAProxy resolves names while it checks its configuration, which is the slowest known validation."""
 
 
@@ -76,6 +76,7 @@ def objection(entry: Entry) -> str | None:
 
     The command sees the content in a private directory under the file's own name, for programs that go by the suffix.
 
+    :raises CommandError: when it does not end within 30 s.
     :raises FileNotFoundError: when this host has no such command.
     """
     with tempfile.TemporaryDirectory(prefix="matriarch-") as directory:
@@ -83,12 +84,7 @@ def objection(entry: Entry) -> str | None:
         candidate.touch(mode=0o600)
         candidate.write_bytes(entry.content)
         argv = [word.replace("%s", str(candidate)) for word in shlex.split(entry.validate or "")]
-        try:
-            done = subprocess.run(
-                argv, capture_output=True, text=True, errors="replace", timeout=VALIDATE_TIMEOUT, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return f"{entry.path}: {entry.validate!r} did not end within {VALIDATE_TIMEOUT:.0f} s"
+        done = complete(argv, seconds=VALIDATION)
     if done.returncode == 0:
         return None
     said = "its output is withheld, because the file is secret" if entry.secret else (done.stdout + done.stderr).strip()

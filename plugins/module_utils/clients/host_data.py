@@ -19,7 +19,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.host_system import CommandError, run
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import CommandError, run
 
 SHOWN_ENTRIES = 5
 """So many names of a directory are shown to let its owner recognise it."""

@@ -13,14 +13,12 @@ import json
 import os
 import platform
 import re
-import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-COMMAND_TIMEOUT = 10.0
-"""Seconds; every command here answers within some hundredths of a second on a healthy host."""
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import run
 
 CONTAINERS = {"systemd-nspawn", "lxc", "lxc-libvirt", "openvz", "docker", "podman", "rkt", "wsl", "proot", "pouch"}
 """The containers among the answers of systemd-detect-virt(1); "container-other" is one as well."""
@@ -30,33 +28,6 @@ STA_UNSYNC = 0x0040
 
 TIMEX_STATUS_OFFSET = 40
 """Bytes before `status` in struct timex of 64-bit Linux: modes and padding, offset, freq, maxerror, esterror."""
-
-
-class CommandError(Exception):
-    """A command that reads something ended with an error."""
-
-
-def run(argv: list[str], *, accepted: Iterable[int] = (0,)) -> str:
-    """What a command prints, in the C locale.
-
-    :raises CommandError: when it ends with another exit code than the accepted ones, or takes longer than 10 s.
-    :raises OSError: when it does not exist.
-    """
-    try:
-        done = subprocess.run(
-            argv,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=COMMAND_TIMEOUT,
-            check=False,
-            env={**os.environ, "LC_ALL": "C"},
-        )
-    except subprocess.TimeoutExpired as error:
-        raise CommandError(f"{argv[0]} did not answer within {COMMAND_TIMEOUT:.0f} s") from error
-    if done.returncode not in set(accepted):
-        raise CommandError(f"{argv[0]} ended with exit code {done.returncode}: {done.stderr.strip()}")
-    return done.stdout
 
 
 def operating_system(root: Path) -> dict[str, str]:

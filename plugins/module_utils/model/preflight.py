@@ -125,15 +125,9 @@ class Case:
         return self.wish.name in (host.stamp.cluster if host.stamp else None, host.patroni_scope)
 
     @property
-    def etcd_exists(self) -> bool:
-        return any(host.etcd_data.has_member for host in self.members("etcd"))
-
-    @property
     def exists(self) -> bool:
         """Something of this cluster is there already: this is no first installation. (Its etcd may serve others.)"""
-        return any(self.is_ours(host) for host in self.hosts.values()) or any(
-            host.data.version is not None for host in self.members("postgres")
-        )
+        return any(self.is_ours(host) for host in self.hosts.values())
 
 
 def parse_case(wish: Mapping[str, Any], hosts: Mapping[str, Any]) -> Case:

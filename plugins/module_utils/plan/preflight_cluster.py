@@ -65,14 +65,13 @@ def _majority(count: int) -> int:
 
 def postgresql_data(case: Case) -> Iterator[Problem]:
     for host in case.members("postgres"):
-        yield from _foreign_data(case, host)
-        yield from _other_version(case, host)
+        yield from _other_version(case, host) if case.is_ours(host) else _foreign_data(host)
 
 
-def _foreign_data(case: Case, host: Host) -> Iterator[Problem]:
-    """Data of this cluster is known by the stamp, or by Patroni's configuration, which is written before any data."""
+def _foreign_data(host: Host) -> Iterator[Problem]:
+    """Data of this cluster is known by the stamp, or by Patroni's configuration; both are written before any data."""
     data = host.data
-    if data.empty or case.is_ours(host):
+    if data.empty:
         return
     if data.version is None:
         problem = f"{data.path} is not empty ({_listed(data)}) and holds no PostgreSQL data"
@@ -89,7 +88,7 @@ def _listed(data: Directory) -> str:
 def _other_version(case: Case, host: Host) -> Iterator[Problem]:
     """The path of the data may contain the version, so the stamp counts as well."""
     wanted = case.wish.postgresql_major
-    stamped = host.stamp.postgresql_major if host.stamp and case.is_ours(host) else None
+    stamped = host.stamp.postgresql_major if host.stamp else None
     found = host.data.major or stamped
     if found is None or found == wanted:
         return

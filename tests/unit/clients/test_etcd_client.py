@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd import EtcdClient
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.http import JsonHttp
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd import CLUSTER_ID, FakeEtcd
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.server import FakeServer, Reply
@@ -57,7 +57,7 @@ def test_a_member_is_added_promoted_moved_and_removed(client: EtcdClient, fake: 
 
 
 def test_a_refusal_is_told_in_the_servers_words(client: EtcdClient) -> None:
-    with pytest.raises(RemoteError, match="POST /v3/cluster/member/remove on .* HTTP 404: .*member not found"):
+    with pytest.raises(RemoteError, match=r"POST /v3/cluster/member/remove on .* HTTP 404: .*member not found"):
         client.remove_member(1)
 
 

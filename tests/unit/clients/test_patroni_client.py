@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.http import JsonHttp
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni import PatroniClient
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.patroni import FakePatroni
@@ -65,5 +65,5 @@ def test_a_configuration_that_is_none_is_an_error(client: PatroniClient, fake: F
 
 def test_a_conflict_is_told(client: PatroniClient, fake: FakePatroni) -> None:
     fake.replies["PATCH", "/config"] = Reply(b"<html>", 409, "text/html;charset=utf-8")
-    with pytest.raises(RemoteError, match="PATCH /config .* HTTP 409: Conflict"):
+    with pytest.raises(RemoteError, match=r"PATCH /config .* HTTP 409: Conflict"):
         client.patch_config({"ttl": 20})

@@ -38,7 +38,7 @@ class FakeMember:
 
     def to_json(self) -> dict[str, Any]:
         """As the gateway lists it."""
-        told = {"ID": str(self.id), "name": self.name, "peerURLs": self.peer_urls}
+        told: dict[str, Any] = {"ID": str(self.id), "name": self.name, "peerURLs": self.peer_urls}
         told |= {"clientURLs": [self.server.url] if self.server else [], "isLearner": self.is_learner}
         return {key: value for key, value in told.items() if value}
 
@@ -107,7 +107,7 @@ class FakeEtcd:
     def _answer(self, member: FakeMember, call: Call) -> Reply:
         path = call.path.partition("?")[0]
         queries: dict[str, Callable[[], Reply]] = {
-            "/health": self._health,
+            "/health": lambda: self._health(call.path),
             "/v3/maintenance/status": lambda: self._status(member),
             "/v3/maintenance/alarm": self._alarms,
             "/v3/cluster/member/list": lambda: self._list(member, call.body),
@@ -120,12 +120,19 @@ class FakeEtcd:
             return self._change(action, changes[action], call.body)
         return Reply(b"404 page not found\n", 404, "text/plain")
 
-    def _health(self) -> Reply:
-        reason = {} if self.version == "3.4" else {"reason": "" if self.leader else "RAFT NO LEADER"}
-        return Reply({"health": "true" if self.leader else "false", **reason}, 200 if self.leader else 503)
+    def _health(self, path: str) -> Reply:
+        told = [a["alarm"] for a in self.alarms if f"exclude={a['alarm']}" not in path]
+        reason = f"ALARM {told[0]}" if told else "" if self.leader else "RAFT NO LEADER"
+        healthy = self.leader is not None and not told
+        said = {} if self.version == "3.4" else {"reason": reason}
+        return Reply({"health": "true" if healthy else "false", **said}, 200 if healthy else 503)
 
     def _status(self, member: FakeMember) -> Reply:
-        led = {"leader": str(self.leader.id)} if self.leader else {"errors": ["etcdserver: no leader"]}
+        errors = [] if self.leader else ["etcdserver: no leader"]
+        errors += [f"memberID:{a['memberID']} alarm:{a['alarm']} " for a in self.alarms]
+        led: dict[str, Any] = {"leader": str(self.leader.id)} if self.leader else {}
+        if errors:
+            led["errors"] = errors
         header = {"cluster_id": str(member.cluster_id), "member_id": str(member.id), "raft_term": "2"}
         size = {"dbSize": "20480", "raftIndex": str(member.raft_index), "raftTerm": "2"}
         return Reply({"header": header, "version": f"{self.version}.9", **size, **led})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.server import Call, FakeServer, Reply
@@ -59,7 +60,7 @@ class FakePatroni:
         return self.server.url
 
     def _answer(self, call: Call) -> Reply:
-        known = {
+        known: dict[tuple[str, str], Callable[[], Reply]] = {
             ("GET", "/cluster"): self._cluster,
             ("GET", "/config"): self._get_config,
             ("PATCH", "/config"): lambda: self._patch_config(call.body),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import filesystem
 from ansible_collections.matriarch.pgcluster.plugins.modules import config_files
 
 SECRET = "xyzzy 1\nsecond line, xyzzy 2\n"
@@ -122,6 +123,12 @@ def test_a_missing_validator_is_forgiven_in_check_mode_only(run, wish):
     wish["files"][0]["validate"] = "not-installed-yet --check %s"
     assert run(check=True, **wish)["changed"] is True
     assert "could not be run" in run(**wish)["msg"]
+
+
+def test_a_validator_that_hangs_refuses(run, wish, monkeypatch):
+    monkeypatch.setattr(filesystem, "VALIDATION", 0.05)
+    wish["files"][0]["validate"] = "sh -c 'sleep 5' %s"
+    assert "could not be run: sh did not end within" in run(**wish)["msg"]
 
 
 def test_missing_accounts_are_forgiven_in_check_mode_only(run, wish):

@@ -65,7 +65,12 @@ def test_a_wait_meets_the_member_that_comes(
     etcd: FakeEtcd, run_module: RunModule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = etcd.register(["https://d:2380"])
-    monkeypatch.setattr("time.sleep", lambda _seconds: late.up or etcd.start(late, "d"))
+
+    def sleep(_seconds: float) -> None:
+        if not late.up:
+            etcd.start(late, "d")
+
+    monkeypatch.setattr("time.sleep", sleep)
     answer = run_module(etcd_cluster_info, urls=etcd.urls, members=["d"], wait_for="healthy", wait_timeout=30)
     assert answer["healthy"]
     assert [m["name"] for m in answer["etcd"]["members"]] == ["a", "b", "c", "d"]

@@ -253,9 +253,9 @@ def test_what_is_wrong_with_a_bare_host(changes, expected):
 
 
 def test_data_of_another_cluster_on_bare_hosts_is_left_alone():
-    problems = preflight(wish(), on(bare, db1=data()))
+    problems = preflight(wish(secrets_present=False), on(bare, db1=data(version="16")))
     assert [(problem.host, problem.id) for problem in problems] == [("db1", "data_foreign")]
-    assert "/data holds data of PostgreSQL 17 that this cluster did not make" in problems[0].problem
+    assert "/data holds data of PostgreSQL 16 that this cluster did not make" in problems[0].problem
     assert "never deleted" in problems[0].remedy
 
 

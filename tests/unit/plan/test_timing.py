@@ -9,15 +9,8 @@ import itertools
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import Refused
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.timing import (
-    PRESETS,
-    as_dict,
-    bounds,
-    parse,
-    timing,
-    violations,
-    worst,
-)
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.timing import PRESETS, as_dict, parse, timing
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.timing import bounds, violations, worst
 
 # The longest write gaps in seconds that were measured with the fast preset's values.
 MEASURED_FAST = {"postgresql_crash": 2.7, "host_lost": 21.4, "host_lost_with_etcd_leader": 24.8}
