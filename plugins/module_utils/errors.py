@@ -28,12 +28,12 @@ class RemoteError(MatriarchError):
 
 
 class NobodyAnswered(RemoteError):
-    """None of the servers that were asked gave an answer; `unreachable` says why, for each address."""
+    """None of the servers that were asked gave an answer; `unanswered` says why, for each address."""
 
-    def __init__(self, unreachable: dict[str, str]) -> None:
-        told = "; ".join(f"{url}: {reason}" for url, reason in unreachable.items())
-        super().__init__(f"none of {len(unreachable)} servers answered: {told}", unreachable=unreachable)
-        self.unreachable = unreachable
+    def __init__(self, unanswered: dict[str, str]) -> None:
+        told = "; ".join(f"{url}: {reason}" for url, reason in unanswered.items())
+        super().__init__(f"none of {len(unanswered)} servers answered: {told}", unanswered=unanswered)
+        self.unanswered = unanswered
 
 
 class Refused(MatriarchError):

@@ -83,7 +83,7 @@ def read_etcd(clients: Iterable[EtcdClient]) -> EtcdReading:
         members=listed.members,
         seen=_seen_by_id(listed, home, looks),
         alarms=(_first_or_none(servers, EtcdClient.alarms) or ()) if led else (),
-        unreachable={look.client.url: _why_not_home(look) for look in looks if look not in home},
+        unanswered={look.client.url: _why_not_home(look) for look in looks if look not in home},
     )
     return EtcdReading(state, tuple(home))
 

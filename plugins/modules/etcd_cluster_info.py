@@ -141,7 +141,7 @@ unexpected:
   returned: always
   type: list
   elements: str
-unreachable:
+unanswered:
   description: The O(urls) that gave no answer, with the reason, or that belong to another cluster.
   returned: always
   type: list
@@ -186,7 +186,7 @@ class Observation:
 
     state: EtcdState | None
     problems: tuple[str, ...]
-    unreachable: dict[str, str]
+    unanswered: dict[str, str]
 
 
 def observe(clients: list[EtcdClient], members: list[str]) -> Observation:
@@ -194,8 +194,8 @@ def observe(clients: list[EtcdClient], members: list[str]) -> Observation:
     try:
         state = read_etcd(clients).state
     except NobodyAnswered as error:
-        return Observation(None, (str(error),), error.unreachable)
-    return Observation(state, state.problems(members), dict(state.unreachable))
+        return Observation(None, (str(error),), error.unanswered)
+    return Observation(state, state.problems(members), dict(state.unanswered))
 
 
 def report(outcome: Outcome[Observation], members: list[str]) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def report(outcome: Outcome[Observation], members: list[str]) -> dict[str, Any]:
         "healthy": not seen.problems,
         "problems": list(seen.problems),
         "unexpected": known if members else [],
-        "unreachable": [{"url": url, "reason": reason} for url, reason in seen.unreachable.items()],
+        "unanswered": [{"url": url, "reason": reason} for url, reason in seen.unanswered.items()],
         "waited_seconds": round(outcome.seconds, 1),
     }
 

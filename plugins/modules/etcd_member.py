@@ -140,13 +140,14 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
     MatriarchError,
     RemoteError,
 )
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd import EtcdMember, hex_id
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd import EtcdMember, EtcdState, hex_id
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.membership import (
     NOT_YET_KNOWN,
     Step,
     Wish,
     find,
     initial_cluster,
+    is_silent_learner,
     plan_membership,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading import read_etcd
@@ -211,6 +212,15 @@ def converge(clients: list[EtcdClient], wish: Wish, seconds: float) -> None:
         )
 
 
+def read_settled(clients: list[EtcdClient], wish: Wish, seconds: float) -> EtcdState:
+    """The state of the cluster, once a learner that has just started serves; a wiped one is not waited for."""
+
+    def settled(state: EtcdState) -> bool:
+        return wish.wiped or not is_silent_learner(state, wish)
+
+    return wait_until(lambda: read_etcd(clients).state, settled, seconds=seconds, interval=0.5).last
+
+
 def member_facts(members: tuple[EtcdMember, ...]) -> list[dict[str, Any]]:
     """The membership as the diff shows it."""
     return [{"name": m.name, "peer_urls": list(m.peer_urls), "votes": not m.is_learner} for m in members]
@@ -220,7 +230,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Read, plan, apply unless in check mode, verify by reading again, report."""
     wish = wish_of(params)
     clients = etcd_clients(params)
-    before = read_etcd(clients).state
+    before = read_settled(clients, wish, 0 if check_mode else params["wait_timeout"])
     plan = plan_membership(before, wish)
     after = plan.after
     if plan.steps and not check_mode:

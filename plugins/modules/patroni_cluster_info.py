@@ -150,7 +150,7 @@ unexpected:
   returned: always
   type: list
   elements: str
-unreachable:
+unanswered:
   description: The O(urls) that were asked in vain, with the reason. Those after the first that answered are not asked.
   returned: always
   type: list
@@ -197,7 +197,7 @@ class Observation:
 
     cluster: ClusterState | None
     problems: tuple[str, ...]
-    unreachable: dict[str, str]
+    unanswered: dict[str, str]
 
     def reaches(self, goal: str | None) -> bool:
         """True when this is what was waited for."""
@@ -212,8 +212,8 @@ def observe(clients: list[PatroniClient], members: list[str], synchronous: bool)
     try:
         first = first_answer(clients, PatroniClient.cluster)
     except NobodyAnswered as error:
-        return Observation(None, (str(error),), error.unreachable)
-    return Observation(first.answer, first.answer.problems(members, synchronous=synchronous), first.unreachable)
+        return Observation(None, (str(error),), error.unanswered)
+    return Observation(first.answer, first.answer.problems(members, synchronous=synchronous), first.unanswered)
 
 
 def report(outcome: Outcome[Observation], members: list[str]) -> dict[str, Any]:
@@ -225,7 +225,7 @@ def report(outcome: Outcome[Observation], members: list[str]) -> dict[str, Any]:
         "healthy": not seen.problems,
         "problems": list(seen.problems),
         "unexpected": [name for name in known if members and name not in members],
-        "unreachable": [{"url": url, "reason": reason} for url, reason in seen.unreachable.items()],
+        "unanswered": [{"url": url, "reason": reason} for url, reason in seen.unanswered.items()],
         "waited_seconds": round(outcome.seconds, 1),
     }
 
@@ -234,7 +234,7 @@ def in_vain(outcome: Outcome[Observation], goal: str, answer: dict[str, Any]) ->
     """The error of a wait that ended without what was waited for: each member's state, and who did not answer."""
     seen = outcome.last
     states = "; ".join(m.described for m in seen.cluster.members) if seen.cluster else ""
-    silent = "; ".join(f"{url} did not answer: {reason}" for url, reason in seen.unreachable.items())
+    silent = "; ".join(f"{url} did not answer: {reason}" for url, reason in seen.unanswered.items())
     told = [*seen.problems, f"members: {states}" if states else "", silent if seen.cluster else ""]
     return DeadlineExceeded(
         f"waited {outcome.seconds:.0f} s in vain until {GOALS[goal]}: {'; '.join(filter(None, told))}. "

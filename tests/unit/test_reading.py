@@ -28,7 +28,7 @@ def test_a_healthy_cluster_has_no_problems(fake: FakeEtcd) -> None:
     state = read(*fake.urls).state
     assert state.problems(["a", "b", "c"]) == ()
     assert state.leader is not None
-    assert (state.leader.name, state.quorum, dict(state.unreachable)) == ("a", 2, {})
+    assert (state.leader.name, state.quorum, dict(state.unanswered)) == ("a", 2, {})
 
 
 def test_members_that_were_not_named_are_asked_where_they_announce_themselves(fake: FakeEtcd) -> None:
@@ -40,7 +40,7 @@ def test_a_dead_member_is_a_finding(fake: FakeEtcd) -> None:
     state = read(*fake.urls).state
     assert len(state.problems()) == 1
     assert state.problems()[0].startswith("b does not answer: ")
-    assert list(state.unreachable) == [fake.urls[1]]
+    assert list(state.unanswered) == [fake.urls[1]]
     assert len(state.healthy_voters) == 2
 
 
@@ -57,13 +57,13 @@ def test_nobody_answering_is_an_error_that_names_all(fake: FakeEtcd) -> None:
     fake.stop_all()
     with pytest.raises(NobodyAnswered, match="none of 3 servers answered") as caught:
         read(*fake.urls)
-    assert list(caught.value.unreachable) == fake.urls
+    assert list(caught.value.unanswered) == fake.urls
 
 
 def test_a_member_that_became_a_cluster_of_its_own_does_not_count(fake: FakeEtcd) -> None:
     fake["c"].cluster_id, fake["c"].raft_index = 7, 9000
     state = read(*fake.urls).state
-    assert state.unreachable == {fake.urls[2]: "it belongs to another cluster, 7"}
+    assert state.unanswered == {fake.urls[2]: "it belongs to another cluster, 7"}
     assert state.leader is not None
     assert state.problems() == ("c does not answer: it belongs to another cluster, 7",)
 

@@ -124,15 +124,15 @@ class FirstAnswer(Generic[Client, Answer]):
 
     client: Client
     answer: Answer
-    unreachable: dict[str, str]
+    unanswered: dict[str, str]
 
 
 def first_answer(clients: Iterable[Client], operation: Callable[[Client], Answer]) -> FirstAnswer[Client, Answer]:
     """Ask one server after the other until one answers. Raises NobodyAnswered when none does."""
-    unreachable: dict[str, str] = {}
+    unanswered: dict[str, str] = {}
     for client in clients:
         try:
-            return FirstAnswer(client, operation(client), unreachable)
+            return FirstAnswer(client, operation(client), unanswered)
         except RemoteError as error:
-            unreachable[client.url] = error.reason
-    raise NobodyAnswered(unreachable)
+            unanswered[client.url] = error.reason
+    raise NobodyAnswered(unanswered)

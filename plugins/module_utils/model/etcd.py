@@ -125,7 +125,7 @@ class EtcdState:
     members: tuple[EtcdMember, ...]
     seen: Mapping[int, Seen]
     alarms: tuple[Alarm, ...] = ()
-    unreachable: Mapping[str, str] = field(default_factory=dict)
+    unanswered: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def voters(self) -> tuple[EtcdMember, ...]:

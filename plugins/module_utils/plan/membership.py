@@ -78,12 +78,24 @@ def _name_of(member: EtcdMember, wish: Wish) -> str:
     return wish.name if _same_urls(member, wish) else f"member-{hex_id(member.id)}"
 
 
+def is_silent_learner(state: EtcdState, wish: Wish) -> bool:
+    """True when the wished member has started, but as a learner that does not serve: it may just need a moment."""
+    current = find(state.members, wish) if wish.present else None
+    return current is not None and current.is_learner and current.started and not state.is_healthy(current)
+
+
 def _present(state: EtcdState, wish: Wish) -> list[Step]:
     current = find(state.members, wish)
     if current is None:
         return [_add(wish, f"{wish.name} is not a member yet")]
     if wish.wiped and current.started:
         return _replace(state, current, wish)
+    if is_silent_learner(state, wish):
+        raise Refused(
+            f"{wish.name} has started as a learner, but does not serve and so cannot vote: {state.of(current).error}. "
+            "Next: look at its journal; if its data is lost, say so with wiped",
+            member=wish.name,
+        )
     steps = []
     if not _same_urls(current, wish):
         steps.append(_step("update", current, f"{wish.name} moves from {_urls(current.peer_urls)}", wish.peer_urls))

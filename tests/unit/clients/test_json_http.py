@@ -135,7 +135,7 @@ def test_the_first_that_answers_is_taken_and_the_failures_before_it_are_told(ser
 
     found = first_answer([Client("a"), Client("b"), Client("c"), Client("c")], ask)
     assert (found.answer, found.client.url) == ("answer", "c")
-    assert found.unreachable == {"a": "short a", "b": "short b"}
+    assert found.unanswered == {"a": "short a", "b": "short b"}
     with pytest.raises(NobodyAnswered, match="none of 2 servers answered: a: short a; b: short b") as caught:
         first_answer([Client("a"), Client("b")], ask)
-    assert caught.value.details == {"unreachable": {"a": "short a", "b": "short b"}}
+    assert caught.value.details == {"unanswered": {"a": "short a", "b": "short b"}}

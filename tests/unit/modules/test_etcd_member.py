@@ -28,6 +28,10 @@ def wish(etcd: FakeEtcd, name: str, **options: Any) -> dict[str, Any]:
     return {"urls": etcd.urls, "name": name, "peer_urls": [f"https://{name}:2380/"], **options}
 
 
+def actions(answer: dict[str, Any]) -> list[str]:
+    return [step["action"] for step in answer["steps"]]
+
+
 def test_a_member_is_predicted_added_started_and_promoted(etcd: FakeEtcd, run_module: RunModule) -> None:
     asked = wish(etcd, "d")
     predicted = run_module(etcd_member, check_mode=True, **asked)
@@ -37,7 +41,7 @@ def test_a_member_is_predicted_added_started_and_promoted(etcd: FakeEtcd, run_mo
     promoted, done = run_module(etcd_member, **asked), run_module(etcd_member, **asked)
     answers = (predicted, added, waiting, promoted, done)
     assert [a["changed"] for a in answers] == [True, True, False, True, False]
-    assert [[s["action"] for s in a["steps"]] for a in answers] == [
+    assert [actions(a) for a in answers] == [
         ["add_learner"],
         ["add_learner"],
         [],
@@ -53,11 +57,27 @@ def test_a_member_is_predicted_added_started_and_promoted(etcd: FakeEtcd, run_mo
     assert added["diff"]["after"][0] == {"name": "", "peer_urls": ["https://d:2380"], "votes": False}
 
 
+def test_a_learner_that_has_just_started_is_waited_for(
+    etcd: FakeEtcd, run_module: RunModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learner = etcd.register(["https://d:2380"], is_learner=True)
+    learner.name = "d"
+
+    def sleep(_seconds: float) -> None:
+        if not learner.up:
+            etcd.start(learner, "d")
+
+    monkeypatch.setattr("time.sleep", sleep)
+    refused = run_module(etcd_member, check_mode=True, **wish(etcd, "d"))
+    assert "d has started as a learner, but does not serve" in refused["msg"]
+    assert actions(run_module(etcd_member, **wish(etcd, "d"))) == ["promote"]
+
+
 def test_a_wiped_member_is_replaced_once(etcd: FakeEtcd, run_module: RunModule) -> None:
     etcd.stop("c")
     former = etcd["c"].id
     asked = wish(etcd, "c", wiped=True)
-    assert [s["action"] for s in run_module(etcd_member, check_mode=True, **asked)["steps"]] == [
+    assert actions(run_module(etcd_member, check_mode=True, **asked)) == [
         "remove",
         "add_learner",
     ]
@@ -72,7 +92,7 @@ def test_an_interrupted_replacement_is_finished(etcd: FakeEtcd, run_module: RunM
     etcd.stop("c")
     asked = wish(etcd, "c", wiped=True)
     etcd.members.remove(etcd["c"])
-    assert [s["action"] for s in run_module(etcd_member, **asked)["steps"]] == ["add_learner"]
+    assert actions(run_module(etcd_member, **asked)) == ["add_learner"]
 
 
 def test_a_member_is_removed_once(etcd: FakeEtcd, run_module: RunModule) -> None:

@@ -26,7 +26,7 @@ def test_the_cluster_is_shown(patroni: FakePatroni, run_module: RunModule) -> No
     answer = run_module(patroni_cluster_info, urls=[patroni.url], check_mode=True)
     assert not answer["changed"]
     assert answer["healthy"]
-    assert answer["problems"] == answer["unreachable"] == answer["unexpected"] == []
+    assert answer["problems"] == answer["unanswered"] == answer["unexpected"] == []
     assert answer["cluster"]["leader"] == "pg1"
     assert answer["cluster"]["timeline"] == 3
     assert [m["role"] for m in answer["cluster"]["members"]] == ["leader", "sync_standby", "replica"]
@@ -35,13 +35,13 @@ def test_the_cluster_is_shown(patroni: FakePatroni, run_module: RunModule) -> No
 def test_the_next_url_answers_for_a_dead_one(patroni: FakePatroni, run_module: RunModule) -> None:
     answer = run_module(patroni_cluster_info, urls=[CLOSED, patroni.url + "/"], wait_for="healthy", wait_timeout=0)
     assert answer["healthy"]
-    assert [silent["url"] for silent in answer["unreachable"]] == [CLOSED]
-    assert "refused" in answer["unreachable"][0]["reason"]
+    assert [silent["url"] for silent in answer["unanswered"]] == [CLOSED]
+    assert "refused" in answer["unanswered"][0]["reason"]
 
 
 def test_where_nobody_answers_this_is_the_finding(run_module: RunModule) -> None:
     answer = run_module(patroni_cluster_info, urls=[CLOSED])
-    assert "failed" not in answer
+    assert not {"failed", "unreachable"} & answer.keys()  # words that Ansible takes for itself
     assert answer["cluster"] is None
     assert not answer["healthy"]
     assert "none of 1 servers answered" in answer["problems"][0]
@@ -132,7 +132,7 @@ def test_nonsense_is_no_answer(patroni: FakePatroni, run_module: RunModule, body
     patroni.replies["GET", "/cluster"] = Reply(body)
     answer = run_module(patroni_cluster_info, urls=[patroni.url])
     assert answer["cluster"] is None
-    assert [silent["url"] for silent in answer["unreachable"]] == [patroni.url]
+    assert [silent["url"] for silent in answer["unanswered"]] == [patroni.url]
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def test_an_old_patroni_gets_no_quorum(patroni: FakePatroni, run_module: RunModu
 def test_a_cluster_that_does_not_answer_is_a_failure(run_module: RunModule) -> None:
     answer = run_module(patroni_config, urls=[CLOSED], config={"ttl": 40})
     assert answer["failed"]
-    assert list(answer["unreachable"]) == [CLOSED]
+    assert list(answer["unanswered"]) == [CLOSED]
 
 
 def test_hostile_values_arrive_as_they_are(patroni: FakePatroni, run_module: RunModule) -> None:
