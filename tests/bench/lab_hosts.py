@@ -42,9 +42,7 @@ def write_inventory(count: int, folder: Path) -> Path:
         "all": {
             "hosts": {name: host["ansible"] for name, host in reached.items()},
             "vars": {"pgcluster_client_networks": ["10.77.0.0/16"]},
-            "children": {
-                group: {"hosts": dict.fromkeys(members)} for group, members in LAYOUTS[count].items()
-            },
+            "children": {group: {"hosts": dict.fromkeys(members)} for group, members in LAYOUTS[count].items()},
         }
     }
     path = folder / "hosts.json"

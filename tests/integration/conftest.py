@@ -21,20 +21,26 @@ KINDS: dict[str, Callable[[Cluster], tuple[Machine, ...] | tuple[Endpoint, ...]]
     "any_endpoint": lambda cluster: cluster.endpoints,
     "rw_endpoint": lambda cluster: cluster.rw,
     "ro_endpoint": lambda cluster: cluster.ro,
-    "instance": lambda cluster: cluster.instances,
 }
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    for argument, members in KINDS.items():
-        if argument in metafunc.fixturenames:
-            chosen = members(load())
-            metafunc.parametrize(argument, chosen, ids=str)
+    """Every test runs for every cluster of the inventory, and there for every member of the kind that it asks for."""
+    kind = next((name for name in KINDS if name in metafunc.fixturenames), None)
+    members = [(cluster, member) for cluster in load() for member in (KINDS[kind](cluster) if kind else [None])]
+    if "cluster" not in metafunc.fixturenames:
+        if kind:
+            metafunc.parametrize(kind, dict.fromkeys(member for _, member in members), ids=str)
+    elif kind:
+        metafunc.parametrize(("cluster", kind), members, ids=str, indirect=["cluster"])
+    else:
+        metafunc.parametrize("cluster", load(), ids=str, indirect=True)
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Cluster:
-    return load()
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    chosen: Cluster = request.param
+    return chosen
 
 
 @functools.cache

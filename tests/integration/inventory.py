@@ -1,4 +1,4 @@
-"""What the inventory says of the cluster under test: hosts, addresses, endpoints. Read with Ansible's own loader."""
+"""What the inventory says of the clusters under test: hosts, addresses, endpoints. Read with Ansible's own loader."""
 
 from __future__ import annotations
 
@@ -59,6 +59,9 @@ class Cluster:
     proxy: tuple[Machine, ...]
     vip: str
 
+    def __str__(self) -> str:
+        return self.name
+
     @property
     def machines(self) -> tuple[Machine, ...]:
         return tuple(dict.fromkeys((*self.etcd, *self.postgres, *self.proxy)))
@@ -106,8 +109,8 @@ class Cluster:
 
 
 @functools.cache
-def load() -> Cluster:
-    """The cluster of the inventory that $MATRIARCH_INVENTORY names; in a Molecule run the lab adds the addresses."""
+def load() -> tuple[Cluster, ...]:
+    """Every cluster of the inventory that $MATRIARCH_INVENTORY names; in a Molecule run the lab adds the addresses."""
     sources = [os.environ["MATRIARCH_INVENTORY"]]
     if "MOLECULE_SCENARIO_NAME" in os.environ:
         sources.append(str(LAB))
@@ -117,22 +120,34 @@ def load() -> Cluster:
     manager = VariableManager(loader, inventory)
     HostVars(inventory, manager, loader)
     groups = inventory.get_groups_dict()
-    variables = {name: rendered(loader, manager.get_vars(host=inventory.get_host(name))) for name in groups["all"]}
-    members = {group: tuple(machine(name, variables[name]) for name in groups[group]) for group in GROUPS}
-    sample = variables[groups["postgres"][0]]
+    hosts = {name: rendered(loader, manager.get_vars(host=inventory.get_host(name))) for name in groups["all"]}
+    names = dict.fromkeys(hosts[name]["pgcluster_name"] for name in groups["postgres"])
+    return tuple(cluster(name, tuple(sources), groups, hosts) for name in names)
+
+
+def cluster(name: str, sources: tuple[str, ...], groups: Mapping[str, list[str]], hosts: Mapping[str, Any]) -> Cluster:
+    """Data hosts and proxies belong together by the cluster's name, etcd members by the name of their etcd."""
+    own = {group: [host for host in groups[group] if hosts[host]["pgcluster_name"] == name] for group in GROUPS}
+    first = hosts[own["postgres"][0]]
+    store = [host for host in groups["etcd"] if hosts[host]["pgcluster_etcd_name"] == first["pgcluster_etcd_name"]]
     return Cluster(
-        name=sample.get("pgcluster_name", "main"),
-        sources=tuple(sources),
-        secrets=Path(sample["inventory_dir"]) / "secrets",
-        vip=str(variables[groups["proxy"][0]].get("pgcluster_vip", "")).partition("/")[0],
-        **members,
+        name=name,
+        sources=sources,
+        secrets=Path(first["inventory_dir"]) / "secrets",
+        etcd=tuple(machine(host, hosts[host]) for host in store),
+        postgres=tuple(machine(host, hosts[host]) for host in own["postgres"]),
+        proxy=tuple(machine(host, hosts[host]) for host in own["proxy"]),
+        vip=str(hosts[own["proxy"][0]].get("pgcluster_vip", "")).partition("/")[0],
     )
 
 
 def rendered(loader: DataLoader, variables: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables that matter here, with the names that a cluster has when its inventory gives none."""
     wanted = ("inventory_dir", "ansible_host", "ansible_ssh_", "pgcluster_")
     templar = Templar(loader, variables=variables)
-    return {name: templar.template(value) for name, value in variables.items() if name.startswith(wanted)}
+    said = {name: templar.template(value) for name, value in variables.items() if name.startswith(wanted)}
+    name = said.get("pgcluster_name", "main")
+    return {"pgcluster_etcd_name": name, **said, "pgcluster_name": name}
 
 
 def machine(name: str, variables: Mapping[str, Any]) -> Machine:

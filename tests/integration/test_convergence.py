@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 from pathlib import Path
@@ -14,12 +15,17 @@ RECAP = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+) +unreachable=(\d+) +failed=
 PUBLIC = (".crt", ".conf")
 
 
-@pytest.fixture(scope="module")
-def check_run(cluster: Cluster) -> subprocess.CompletedProcess[str]:
-    """`site.yml` in check mode, as talkative as it can be."""
-    inventories = [word for source in cluster.sources for word in ("--inventory", source)]
+@functools.cache
+def run_in_check_mode(sources: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    """`site.yml` over the whole inventory, as talkative as it can be."""
+    inventories = [word for source in sources for word in ("--inventory", source)]
     command = ["ansible-playbook", *inventories, "--check", "--diff", "-vvv", str(ROOT / "site.yml")]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+@pytest.fixture
+def check_run(cluster: Cluster) -> subprocess.CompletedProcess[str]:
+    return run_in_check_mode(cluster.sources)
 
 
 def test_a_check_run_announces_nothing(check_run: subprocess.CompletedProcess[str], cluster: Cluster) -> None:

@@ -11,13 +11,13 @@ from typing import Any
 
 import psycopg
 import pytest
-from integration.inventory import Cluster, Endpoint, Machine
+from integration.inventory import Cluster, Endpoint, Machine, load
 from testinfra.host import Host
 
 Connect = Callable[..., psycopg.Connection[Any]]
 Login = Callable[[Machine], Host]
 SECRETS = ("admin_password", "probe_password")
-# Ports that hosts of a group may open to others; whatever else listens has to keep to loopback.
+# Ports that hosts of a group open to others.
 SSH = {22}
 ETCD = {2379, 2380}
 POSTGRES = {5432, 8008}
@@ -68,16 +68,22 @@ def test_patroni_takes_no_order_without_a_certificate(login: Login, postgres_mac
     assert "HTTP Error 403" in answer.stderr, answer
 
 
-def test_only_declared_ports_are_open(login: Login, cluster: Cluster, any_machine: Machine) -> None:
-    allowed = set(SSH)
-    allowed |= ETCD if any_machine in cluster.etcd else set()
-    allowed |= POSTGRES if any_machine in cluster.postgres else set()
-    allowed |= POOLER | {cluster.rw_port, cluster.ro_port} if any_machine in cluster.proxy else set()
-    listening = re.findall(
-        r"^LISTEN +\d+ +\d+ +(\S+):(\d+) ", login(any_machine).check_output("ss -Hltn"), re.MULTILINE
-    )
-    foreign = {(address, int(port)) for address, port in listening if not address.startswith(("127.", "[::1]"))}
-    assert {(address, port) for address, port in foreign if port not in allowed} == set()
+def declared_ports(machine: Machine) -> set[int]:
+    """What a host may open to others for any of the clusters that it serves."""
+    ports = set(SSH)
+    for cluster in load():
+        ports |= ETCD if machine in cluster.etcd else set()
+        ports |= POSTGRES if machine in cluster.postgres else set()
+        ports |= POOLER | {cluster.rw_port, cluster.ro_port} if machine in cluster.proxy else set()
+    return ports
+
+
+def test_only_declared_ports_are_open(login: Login, any_machine: Machine) -> None:
+    """Whatever else listens has to keep to loopback."""
+    sockets = login(any_machine).check_output("ss -Hltn")
+    listening = re.findall(r"^LISTEN +\d+ +\d+ +(\S+):(\d+) ", sockets, re.MULTILINE)
+    opened = {(address, int(port)) for address, port in listening if not address.startswith(("127.", "[::1]"))}
+    assert {(address, port) for address, port in opened if port not in declared_ports(any_machine)} == set()
 
 
 def test_the_private_key_is_kept_close(login: Login, any_machine: Machine) -> None:

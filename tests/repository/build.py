@@ -39,7 +39,9 @@ def build(folder: Path) -> None:
         for name in ("dists", "pool"):
             shutil.rmtree(folder / name, ignore_errors=True)
         with tempfile.TemporaryDirectory() as scratch:
-            packages.make(_unpacked(_downloaded(folder / "wheels"), Path(scratch)), folder / "pool", VERSION)
+            tree = _unpacked(_downloaded(folder / "wheels"), Path(scratch))
+            # The version tells builds apart: hosts may have an older one in their cache.
+            packages.make(tree, folder / "pool", f"{VERSION.removesuffix('.0')}-0local.{stamp[:8]}")
         suite = index.write(folder, SUITE)
         (folder / KEY).write_text(signature.sign(suite / "Release", suite / "InRelease"), encoding="ascii")
         (folder / STAMP).write_text(stamp, encoding="ascii")

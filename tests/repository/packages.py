@@ -31,6 +31,7 @@ LEFT_OUT = (
     "uuid-ossp*",
     "pgxml*",
 )
+SOCKETS = "/var/run/postgresql"
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class Package:
         )
 
 
-def make(tree: Path, pool: Path, upstream: str) -> None:
+def make(tree: Path, pool: Path, version: str) -> None:
     """Two packages out of a tree of bin, lib and share; their dependencies have the names that trixie gives them."""
-    major, version = upstream.partition(".")[0], f"{upstream.removesuffix('.0')}-0local1"
+    major = version.partition(".")[0]
     shared = ("libc6 (>= 2.34)", "liblz4-1", "libpq5 (>= 16)", "libzstd1", "zlib1g")
     client = Package(
         name=f"postgresql-client-{major}",
@@ -86,8 +87,16 @@ def _lay_out_server(tree: Path, root: Path, major: str) -> None:
     _copy(tree / "bin", home / "bin", client_programs)
     _copy(tree / "lib", home / "lib")
     _copy(tree / "share", share, {"doc"})
+    _use_debians_socket(share / "postgresql.conf.sample")
     # These programs look for it beside their bin, Debian's where this link leads.
     (home / "share").symlink_to(f"../../../share/postgresql/{major}")
+
+
+def _use_debians_socket(sample: Path) -> None:
+    """Where the distribution's libpq looks for a server; what initdb makes of the sample would say /tmp."""
+    text = sample.read_text(encoding="utf-8")
+    assert "#unix_socket_directories = '/tmp'" in text
+    sample.write_text(text.replace("#unix_socket_directories = '/tmp'", f"unix_socket_directories = '{SOCKETS}'"))
 
 
 def _copy(source: Path, target: Path, but: Iterable[str] = ()) -> None:

@@ -26,6 +26,8 @@ def start(folder: Path, address: str) -> str:
     """Serve the folder on this address alone, in the place of an earlier server; return the URL."""
     command = [sys.executable, "-m", "http.server", "--bind", address, "--directory", str(folder), str(PORT)]
     stop(folder)
+    if _listens(address):
+        raise LabError(f"{address}:{PORT}: taken by another program; `ss -ltnp` names it")
     with (folder / LOG).open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     (folder / PID_FILE).write_text(f"{process.pid}\n", encoding="ascii")

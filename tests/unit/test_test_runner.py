@@ -55,5 +55,10 @@ def test_a_stage_beyond_its_time_is_ended(run_stage):
     assert not run_stage("sleep", "60", minutes=0.001).ok
 
 
+def test_every_scenario_is_a_stage():
+    scenarios = {path.parent.name for path in runner.ROOT.glob("molecule/*/molecule.yml")}
+    assert {f"molecule {name}" for name in scenarios} <= {stage.name for stage in runner.STAGES}
+
+
 def test_the_summary_names_what_was_left_out():
     assert "not in this run (make test-all): extra" in runner.summary([], [runner.Stage("extra", (), 1, ci=False)])
