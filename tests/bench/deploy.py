@@ -76,7 +76,7 @@ def main() -> None:
     memory: dict[int, list[float]] = defaultdict(list)
     try:
         for count in options.hosts:
-            for _ in range(options.rounds):
+            for _round in range(options.rounds):
                 measure(count, options.downloads, runs, memory)
     finally:
         lab_hosts.remove()

@@ -30,7 +30,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     members = [(cluster, member) for cluster in load() for member in (KINDS[kind](cluster) if kind else [None])]
     if "cluster" not in metafunc.fixturenames:
         if kind:
-            metafunc.parametrize(kind, dict.fromkeys(member for _, member in members), ids=str)
+            metafunc.parametrize(kind, dict.fromkeys(member for _cluster, member in members), ids=str)
     elif kind:
         metafunc.parametrize(("cluster", kind), members, ids=str, indirect=["cluster"])
     else:

@@ -60,7 +60,7 @@ def test_exactly_one_member_is_writable(connect: Connect, cluster: Cluster) -> N
 def test_ro_is_balanced_over_the_replicas(connect: Connect, cluster: Cluster) -> None:
     direct = next(endpoint for endpoint in cluster.ro if endpoint.name == "ro")
     met = set()
-    for _ in range(8):
+    for _attempt in range(8):
         with connect(direct) as session:
             met.add(value(session, "SELECT host(inet_server_addr())"))
     assert len(met) == max(1, len(cluster.postgres) - 1)

@@ -22,13 +22,13 @@ def standbys(connect: Connect, cluster: Cluster) -> list[tuple[str, str, str]]:
 
 def test_every_other_member_streams(cluster: Cluster, standbys: list[tuple[str, str, str]]) -> None:
     members = {machine.name for machine in cluster.postgres}
-    streaming = {name for name, state, _ in standbys if state == "streaming"}
+    streaming = {name for name, state, _sync in standbys if state == "streaming"}
     assert streaming < members
     assert len(streaming) == len(members) - 1
 
 
 def test_commits_wait_as_declared(cluster: Cluster, standbys: list[tuple[str, str, str]]) -> None:
-    assert {sync for _, _, sync in standbys} == SYNC_STATES[len(cluster.postgres)]
+    assert {sync for _name, _state, sync in standbys} == SYNC_STATES[len(cluster.postgres)]
 
 
 def test_replication_is_encrypted(connect: Connect, cluster: Cluster) -> None:

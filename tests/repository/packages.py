@@ -93,10 +93,9 @@ def _lay_out_server(tree: Path, root: Path, major: str) -> None:
 
 
 def _use_debians_socket(sample: Path) -> None:
-    """Where the distribution's libpq looks for a server; what initdb makes of the sample would say /tmp."""
-    text = sample.read_text(encoding="utf-8")
-    assert "#unix_socket_directories = '/tmp'" in text
-    sample.write_text(text.replace("#unix_socket_directories = '/tmp'", f"unix_socket_directories = '{SOCKETS}'"))
+    """Where the distribution's libpq looks for a server. initdb writes /tmp on the first such line, as a comment."""
+    with sample.open("a", encoding="utf-8") as lines:
+        lines.write(f"unix_socket_directories = '{SOCKETS}'\n")
 
 
 def _copy(source: Path, target: Path, but: Iterable[str] = ()) -> None:

@@ -47,8 +47,8 @@ def test_every_endpoint_leads_to_postgresql_16(connect: Connect, any_endpoint: E
 
 def test_the_packages_are_the_other_repositorys(login: Login, postgres_machine: Machine) -> None:
     host = login(postgres_machine)
-    installed = host.check_output("dpkg-query --show --showformat='${Package}=${Version}\\n' 'postgresql-[0-9]*'")
-    assert [line.partition("=")[0] for line in installed.splitlines()] == ["postgresql-16"]
+    known = host.check_output("dpkg-query --show --showformat='${db:Status-Status} ${Package}\\n' 'postgresql-[0-9]*'")
+    assert [line for line in known.splitlines() if line.startswith("installed")] == ["installed postgresql-16"]
     assert ":8016 trixie-local/main" in host.check_output("apt-cache madison postgresql-16")
 
 
