@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
-import typing as t
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.topology import topology
 
 
-def topology_filter(groups: t.Mapping, hostvars: t.Mapping, host: str) -> dict[str, t.Any]:
+def topology_filter(
+    groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping[str, Any]], host: str
+) -> dict[str, Any]:
     return topology(groups, hostvars, host).as_dict()
 
 
 class FilterModule:
-    def filters(self) -> dict[str, t.Callable]:
+    def filters(self) -> dict[str, Callable[..., Any]]:
         return {"topology": topology_filter}

@@ -133,7 +133,7 @@ def cluster(name: str, sources: tuple[str, ...], groups: Mapping[str, list[str]]
     return Cluster(
         name=name,
         sources=sources,
-        secrets=Path(first["inventory_dir"]) / "secrets",
+        secrets=Path(first["inventory_dir"]) / ".secrets",
         etcd=tuple(machine(host, hosts[host]) for host in store),
         postgres=tuple(machine(host, hosts[host]) for host in own["postgres"]),
         proxy=tuple(machine(host, hosts[host]) for host in own["proxy"]),

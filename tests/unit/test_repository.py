@@ -47,7 +47,7 @@ def test_nothing_private_is_committed(pattern):
 
 
 def test_generated_secrets_are_ignored_by_git():
-    places = ["inventories/lab/secrets/ca/ca.key", "molecule/default/secrets/main/admin_password"]
+    places = ["inventories/lab/.secrets/ca/ca.key", "molecule/default/.secrets/main/admin_password"]
     ignored = subprocess.run(["git", "check-ignore", *places], cwd=ROOT, check=False, capture_output=True, text=True)
     assert ignored.stdout.split() == places
 

@@ -73,8 +73,8 @@ class SqlClient(AbstractContextManager["SqlClient"]):
 
     def read_token(self, host: str) -> str | None:
         """The token that was written last as *host*'s and is visible here; None where there is none."""
-        row = self._one("SELECT max(token::text) FROM matriarch.probe WHERE host = %s", (host,))
-        return row[0]
+        (token,) = self._one("SELECT max(token::text) FROM matriarch.probe WHERE host = %s", (host,))
+        return None if token is None else str(token)
 
     def _one(self, statement: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
         try:

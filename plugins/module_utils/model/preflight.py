@@ -129,6 +129,14 @@ class Case:
         """Something of this cluster is there already: this is no first installation. (Its etcd may serve others.)"""
         return any(self.is_ours(host) for host in self.hosts.values())
 
+    @property
+    def uses_secrets(self) -> bool:
+        """A host of ours holds data or a certificate: before that, an interrupted first run left nothing to be locked."""
+        return any(
+            self.is_ours(host) and (host.data.version is not None or host.ca_fingerprints)
+            for host in self.hosts.values()
+        )
+
 
 def parse_case(wish: Mapping[str, Any], hosts: Mapping[str, Any]) -> Case:
     parsed = parse_wish(wish)

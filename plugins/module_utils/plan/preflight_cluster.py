@@ -174,7 +174,7 @@ def _version(text: str) -> tuple[int, ...]:
 
 def secrets(case: Case) -> Iterator[Problem]:
     """New secrets over an existing cluster would lock everybody out of it."""
-    if case.exists and not case.wish.secrets_present:
+    if case.uses_secrets and not case.wish.secrets_present:
         problem = "the cluster exists, and its secrets are not on this control node"
         yield Problem(
             CLUSTER, "secrets_missing", problem, "restore the folder pgcluster_secrets_directory from where it is"

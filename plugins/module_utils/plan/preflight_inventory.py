@@ -127,6 +127,8 @@ def etcd_members(case: Case) -> Iterator[Problem]:
 
 
 def group_sizes(case: Case) -> Iterator[Problem]:
+    if case.wish.etcd and not case.wish.postgres and not case.wish.proxy:
+        return  # an etcd on hosts of its own, for clusters that share it
     if not case.wish.postgres:
         yield Problem(CLUSTER, "postgres_none", "the group postgres has no host", "put one to three hosts into it")
     if not case.wish.proxy:

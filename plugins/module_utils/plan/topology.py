@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-import typing as t
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 DEFAULT_NAME = "main"
 
@@ -34,14 +35,12 @@ class Topology:
         """What can be promised without stopping writes when one data host is away."""
         return {0: "async", 1: "async", 2: "balanced"}.get(len(self.postgres), "zero_loss")
 
-    def as_dict(self) -> dict[str, t.Any]:
+    def as_dict(self) -> dict[str, Any]:
         derived = {name: getattr(self, name) for name in ("hosts", "colocated", "default_protection")}
         return {**asdict(self), **derived}
 
 
-def topology(
-    groups: t.Mapping[str, t.Sequence[str]], hostvars: t.Mapping[str, t.Mapping[str, t.Any]], host: str
-) -> Topology:
+def topology(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping[str, Any]], host: str) -> Topology:
     """The cluster that *host* belongs to.
 
     PostgreSQL hosts and proxies belong together by C(pgcluster_name), etcd members by C(pgcluster_etcd_name),
@@ -50,20 +49,20 @@ def topology(
     """
     mine = hostvars[host]
 
-    def members(group: str, identity: t.Callable[[t.Mapping[str, t.Any]], str]) -> dict[str, str]:
+    def members(group: str, identity: Callable[[Mapping[str, Any]], str]) -> dict[str, str]:
         names = [name for name in groups.get(group, ()) if identity(hostvars[name]) == identity(mine)]
         return {name: _address(hostvars[name], name) for name in names}
 
     return Topology(_name(mine), members("etcd", _etcd_name), members("postgres", _name), members("proxy", _name))
 
 
-def _name(host: t.Mapping[str, t.Any]) -> str:
-    return host.get("pgcluster_name", DEFAULT_NAME)
+def _name(host: Mapping[str, Any]) -> str:
+    return str(host.get("pgcluster_name", DEFAULT_NAME))
 
 
-def _etcd_name(host: t.Mapping[str, t.Any]) -> str:
-    return host.get("pgcluster_etcd_name", _name(host))
+def _etcd_name(host: Mapping[str, Any]) -> str:
+    return str(host.get("pgcluster_etcd_name", _name(host)))
 
 
-def _address(host: t.Mapping[str, t.Any], name: str) -> str:
-    return host.get("pgcluster_address", host.get("ansible_host", name))
+def _address(host: Mapping[str, Any], name: str) -> str:
+    return str(host.get("pgcluster_address", host.get("ansible_host", name)))

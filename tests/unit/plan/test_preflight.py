@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import itertools
 import random
+from typing import Any
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.preflight import preflight, report
@@ -397,7 +398,22 @@ def test_everything_is_told_at_once_refusals_first():
     assert "    Put a third host (a small one without data will do) into the group etcd, or take one out." in text
 
 
-HOSTILE = (None, "", "x\ny", "{{ 1/0 }}", -1, 10**30, float("nan"), True, [], {}, ["%s"], {"a": None}, "\0", "../..")
+HOSTILE: tuple[Any, ...] = (
+    None,
+    "",
+    "x\ny",
+    "{{ 1/0 }}",
+    -1,
+    10**30,
+    float("nan"),
+    True,
+    [],
+    {},
+    ["%s"],
+    {"a": None},
+    "\0",
+    "../..",
+)
 
 
 @pytest.mark.parametrize("word", [*deployed(1), "nonsense"])
