@@ -131,7 +131,7 @@ class Case:
 
     @property
     def uses_secrets(self) -> bool:
-        """A host of ours holds data or a certificate: before that, an interrupted first run left nothing to be locked."""
+        """A host of ours holds data or a certificate. Before that, an interrupted first run left nothing to lock."""
         return any(
             self.is_ours(host) and (host.data.version is not None or host.ca_fingerprints)
             for host in self.hosts.values()
