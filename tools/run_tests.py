@@ -45,8 +45,8 @@ STAGES = (
     scenario("single", 3),
     scenario("debian12", 6),
     scenario("forky", 6),
-    scenario("fleet", 5),
-    scenario("repository", 6),
+    scenario("fleet", 5, ci=False),
+    scenario("repository", 6, ci=False),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -20,7 +21,8 @@ def run_in_check_mode(sources: tuple[str, ...]) -> subprocess.CompletedProcess[s
     """`site.yml` over the whole inventory, as talkative as it can be."""
     inventories = [word for source in sources for word in ("--inventory", source)]
     command = ["ansible-playbook", *inventories, "--check", "--diff", "-vvv", str(ROOT / "site.yml")]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    plain = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT, env=plain)
 
 
 @pytest.fixture
