@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import functools
 import os
-import time
 from collections.abc import Callable
-from typing import Any
 
-import psycopg
-import pytest
 from integration.inventory import Cluster, Endpoint, Machine
+from integration.watch import Connect, eventually, leader, streaming, value
 from lab import Lab
 from testinfra.host import Host
 
-Connect = Callable[..., psycopg.Connection[Any]]
 Login = Callable[[Machine], Host]
 NEW_LEADER_SECONDS = 60
 RETURN_SECONDS = 180
 # WAL that no standby has and no client waits for, on disk.
 DIVERGE = "SELECT pg_logical_emit_message(false, 'test', 'what only the lost leader knows'); CHECKPOINT"
-
-
-def eventually(what: str, seconds: float, probe: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if probe():
-                return
-        except psycopg.OperationalError:
-            pass
-        time.sleep(0.5)
-    pytest.fail(f"not within {seconds:.0f} s: {what}")
-
-
-def value(session: psycopg.Connection[Any], query: str) -> Any:
-    row = session.execute(query).fetchone()
-    assert row is not None
-    return row[0]
 
 
 def test_every_endpoint_leads_to_postgresql_16(connect: Connect, any_endpoint: Endpoint) -> None:
@@ -75,23 +53,10 @@ def test_a_lost_leader_is_replaced_and_rewound(connect: Connect, cluster: Cluste
     eventually("the lost leader has every row", RETURN_SECONDS, lambda: rows(connect, own, database) == written)
 
 
-def leader(connect: Connect, cluster: Cluster) -> Machine:
-    for machine, instance in zip(cluster.postgres, cluster.instances, strict=True):
-        with connect(instance) as session:
-            if not value(session, "SELECT pg_is_in_recovery()"):
-                return machine
-    pytest.fail("no member is writable")
-
-
 def writes(connect: Connect, endpoint: Endpoint, database: str) -> bool:
     with connect(endpoint, dbname=database) as session:
         session.execute("INSERT INTO written (by) VALUES ('after the power cut')")
     return True
-
-
-def streaming(connect: Connect, endpoint: Endpoint) -> int:
-    with connect(endpoint) as session:
-        return int(value(session, "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"))
 
 
 def rows(connect: Connect, endpoint: Endpoint, database: str) -> int:

@@ -1,0 +1,52 @@
+"""Looking at a cluster until it is as it shall be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from integration.inventory import Cluster, Endpoint, Machine
+
+Connect = Callable[..., psycopg.Connection[Any]]
+
+
+def eventually(what: str, seconds: float, probe: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if probe():
+                return
+        except psycopg.OperationalError:
+            pass
+        time.sleep(0.5)
+    pytest.fail(f"not within {seconds:.0f} s: {what}")
+
+
+def value(session: psycopg.Connection[Any], query: str) -> Any:
+    row = session.execute(query).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def writable(connect: Connect, cluster: Cluster) -> list[Machine]:
+    """The members that are no replicas; every member has to answer."""
+    found = []
+    for machine, instance in zip(cluster.postgres, cluster.instances, strict=True):
+        with connect(instance) as session:
+            if not value(session, "SELECT pg_is_in_recovery()"):
+                found.append(machine)
+    return found
+
+
+def leader(connect: Connect, cluster: Cluster) -> Machine:
+    (machine,) = writable(connect, cluster)
+    return machine
+
+
+def streaming(connect: Connect, endpoint: Endpoint) -> int:
+    """How many replicas stream from whoever leads behind the endpoint."""
+    with connect(endpoint) as session:
+        return int(value(session, "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"))

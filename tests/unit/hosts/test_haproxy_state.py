@@ -1,0 +1,42 @@
+"""What HAProxy's next process is told about the servers."""
+
+from __future__ import annotations
+
+import pytest
+
+from .program import load
+
+state = load("haproxy", "matriarch-haproxy-state")
+HEADER = "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state\n"
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.setattr(state, "STATE", tmp_path / "servers.state")
+    monkeypatch.setattr(state, "ALL_DOWN", tmp_path / "servers-down.state")
+    state.ALL_DOWN.write_text(HEADER + "4 leader 1 db1 10.0.0.1 0\n4 leader 2 db2 10.0.0.2 0\n")
+    return state
+
+
+def test_a_start_believes_in_nobody(files):
+    files.forget()
+    assert files.STATE.read_text() == files.ALL_DOWN.read_text()
+
+
+def test_a_reload_keeps_what_is_known_and_believes_in_no_new_server(files, monkeypatch):
+    monkeypatch.setattr(files, "ask", lambda command: (HEADER + "4 leader 1 db1 10.0.0.1 2\n\n").encode())
+    files.keep()
+    assert files.STATE.read_text() == HEADER + "4 leader 1 db1 10.0.0.1 2\n4 leader 2 db2 10.0.0.2 0\n"
+
+
+def test_a_silent_haproxy_leaves_the_file_alone(files, monkeypatch):
+    files.forget()
+    before = files.STATE.read_text()
+
+    def silent(command):
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(files, "ask", silent)
+    with pytest.raises(TimeoutError):
+        files.keep()
+    assert files.STATE.read_text() == before
