@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
@@ -12,9 +10,7 @@ ROLES = Path(__file__).resolve().parents[3] / "roles"
 
 def load(role: str, program: str) -> ModuleType:
     path = ROLES / role / "files" / program
-    loader = SourceFileLoader(program.replace("-", "_"), str(path))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
-    # No __pycache__ beside what is copied to hosts.
+    module = ModuleType(program.replace("-", "_"))
     code = compile(path.read_text(encoding="utf-8"), str(path), "exec")
     exec(code, module.__dict__)
     return module

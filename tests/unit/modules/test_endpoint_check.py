@@ -20,10 +20,8 @@ class FakeCluster:
         self.broken: dict[int, str] = {}
         self.visible = True
         self.tokens: dict[str, str] = {}
-        self.logins = []
 
     def connect(self, hosts, port, login):
-        self.logins.append(login)
         return FakeSession(self, port)
 
 
