@@ -53,6 +53,7 @@ class Wish:
     secrets_present: bool
     collection_version: str
     supported: Mapping[str, tuple[str, ...]]
+    offered: Mapping[str, int]
     minimum_memory_mb: int
     minimum_disk_mb: int
     controller_epoch: float | None
@@ -90,6 +91,7 @@ def parse_wish(wish: Mapping[str, Any]) -> Wish:
         secrets_present=bool(wish["secrets_present"]),
         collection_version=str(wish["collection_version"]),
         supported={system: tuple(map(str, releases)) for system, releases in wish.get("supported", {}).items()},
+        offered={str(release): int(major) for release, major in wish.get("offered", {}).items()},
         minimum_memory_mb=int(wish.get("minimum_memory_mb", 0)),
         minimum_disk_mb=int(wish.get("minimum_disk_mb", 0)),
         controller_epoch=None if epoch is None else float(epoch),

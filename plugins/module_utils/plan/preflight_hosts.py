@@ -32,6 +32,22 @@ def operating_system(case: Case) -> Iterator[Problem]:
             yield Problem(host.name, "os_unsupported", f"{host.os_name} is not supported", f"supported are {known}")
 
 
+def offered(case: Case) -> Iterator[Problem]:
+    """Only a warning: a host may have been given another repository before we came."""
+    wanted = case.wish.postgresql_major
+    for host in () if case.exists else case.members("postgres"):
+        for major in (case.wish.offered[release] for release in host.os_release if release in case.wish.offered):
+            if major != wanted:
+                yield Problem(
+                    host.name,
+                    "postgresql_not_offered",
+                    f"{host.os_name} has PostgreSQL {major}, and {wanted} is wanted",
+                    f"set pgcluster_postgresql_version to {major}, or name a repository that has {wanted} "
+                    "(pgcluster_package_source: pgdg, or node_repositories)",
+                    "warn",
+                )
+
+
 def collation(case: Case) -> Iterator[Problem]:
     """An index that one C library sorted is corrupt to another: members must have the same."""
     described = {host.name: f"{host.os_name}, glibc {host.glibc or 'unknown'}" for host in case.members("postgres")}
@@ -164,6 +180,7 @@ def watchdog(case: Case) -> Iterator[Problem]:
 
 RULES = (
     operating_system,
+    offered,
     collation,
     architecture,
     memory,

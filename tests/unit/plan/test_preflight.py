@@ -149,6 +149,8 @@ FOUR = {**MEMBERS, "db4": "10.0.0.4"}
         ({"client_networks": ["0.0.0.0/0"]}, {("cluster", "client_network_open", "warn")}),
         ({"client_networks": None}, set()),
         ({"ports": {**PORTS, "proxy": [5432]}}, {(name, "port_conflict", "refuse") for name in NAMES}),
+        ({"offered": {"trixie": 15}}, {(name, "postgresql_not_offered", "warn") for name in NAMES}),
+        ({"offered": {"bookworm": 15, "trixie": 17}}, set()),
         ({"supported": {"debian": ["12"]}}, {(name, "os_unsupported", "refuse") for name in NAMES}),
         ({"supported": {"debian": ["13"]}}, set()),
         ({"supported": {}}, set()),
