@@ -84,7 +84,7 @@ class TestInterface:
 
     def test_variables_carry_the_name_of_the_role(self, role):
         own = re.compile(rf"(__)?{role.name}_")
-        named = [*defaults(role), *(name for path in role.glob("vars/*.yml") for name in load(path) or {})]
+        named = [*defaults(role), *(name for path in role.glob("vars/**/*.yml") for name in load(path) or {})]
         for path in (role / "tasks").glob("**/*.yml"):
             for task in tasks(path):
                 named += [task["register"]] if "register" in task else []
