@@ -1,0 +1,32 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names and addresses as a certificate lists them, for playbooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+try:
+    import netaddr
+except ImportError:  # told when it is needed, so that documentation tools can load this file without it
+    netaddr = None
+
+
+def subject_alt_names(names: Iterable[str]) -> list[str]:
+    """Each name once, as ``IP:`` or ``DNS:``, in the order given."""
+    if netaddr is None:
+        raise AnsibleFilterError("the Python library netaddr is missing on the control node; install it with pip")
+    return list(dict.fromkeys(f"{_kind(name)}:{name}" for name in names))
+
+
+def _kind(name: str) -> str:
+    return "IP" if netaddr.valid_ipv4(name) or netaddr.valid_ipv6(name) else "DNS"
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"subject_alt_names": subject_alt_names}
