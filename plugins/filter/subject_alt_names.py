@@ -11,7 +11,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 try:
-    import netaddr
+    import netaddr  # type: ignore[import-untyped]
 except ImportError:  # told when it is needed, so that documentation tools can load this file without it
     netaddr = None
 
