@@ -19,7 +19,8 @@ class Folders:
     cache: Path
 
     @classmethod
-    def from_environment(cls, env: Mapping[str, str] = os.environ) -> Folders:
+    def from_environment(cls, given: Mapping[str, str] | None = None) -> Folders:
+        env = os.environ if given is None else given
         return cls(
             state=Path(env.get("MATRIARCH_LAB_DIR") or "/var/lib/matriarch-lab"),
             cache=Path(env.get("MATRIARCH_LAB_CACHE") or "/var/cache/matriarch-lab"),

@@ -79,7 +79,7 @@ def _open_port(name: str) -> socket.socket:
 
 
 def _frames_of_tap(tap: int) -> Iterator[bytes]:
-    for _ in range(BATCH):
+    for _frame in range(BATCH):
         try:
             yield os.read(tap, FRAME)
         except BlockingIOError:
@@ -87,7 +87,7 @@ def _frames_of_tap(tap: int) -> Iterator[bytes]:
 
 
 def _frames_of_port(port: socket.socket) -> Iterator[bytes]:
-    for _ in range(BATCH):
+    for _frame in range(BATCH):
         try:
             frame, origin = port.recvfrom(FRAME)
         except BlockingIOError:
