@@ -10,8 +10,8 @@ import psycopg
 import pytest
 import testinfra
 from integration.inventory import Cluster, Endpoint, Machine, load
+from integration.watch import Connect, database_of_our_own
 
-Connect = Callable[..., psycopg.Connection[Any]]
 # Test arguments that stand for every host of a group, every endpoint of a kind.
 KINDS: dict[str, Callable[[Cluster], tuple[Machine, ...] | tuple[Endpoint, ...]]] = {
     "any_machine": lambda cluster: cluster.machines,
@@ -82,13 +82,5 @@ def connect(cluster: Cluster) -> Connect:
 
 @pytest.fixture(scope="session")
 def database(cluster: Cluster, connect: Connect) -> Iterator[str]:
-    """A database of our own with a table, gone afterwards."""
-    name = "matriarch_verification"
-    with connect(cluster.rw[0]) as session:
-        session.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        session.execute(f"CREATE DATABASE {name}")
-    with connect(cluster.rw[0], dbname=name) as session:
-        session.execute("CREATE TABLE written (id bigint GENERATED ALWAYS AS IDENTITY, by text NOT NULL)")
-    yield name
-    with connect(cluster.rw[0]) as session:
-        session.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with database_of_our_own(connect, cluster, "matriarch_verification") as name:
+        yield name

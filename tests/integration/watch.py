@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -11,6 +12,19 @@ import pytest
 from integration.inventory import Cluster, Endpoint, Machine
 
 Connect = Callable[..., psycopg.Connection[Any]]
+
+
+@contextmanager
+def database_of_our_own(connect: Connect, cluster: Cluster, name: str) -> Iterator[str]:
+    """A database with the table `written`, gone afterwards."""
+    with connect(cluster.rw[0]) as session:
+        session.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        session.execute(f"CREATE DATABASE {name}")
+    with connect(cluster.rw[0], dbname=name) as session:
+        session.execute("CREATE TABLE written (id bigint GENERATED ALWAYS AS IDENTITY, by text NOT NULL)")
+    yield name
+    with connect(cluster.rw[0]) as session:
+        session.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def eventually(what: str, seconds: float, probe: Callable[[], bool]) -> None:
