@@ -23,7 +23,8 @@ class Topology:
 
     @property
     def hosts(self) -> list[str]:
-        return list({**self.etcd, **self.postgres, **self.proxy})
+        """The cluster's own come before an etcd that it may share: the first that answers speaks for the cluster."""
+        return list({**self.postgres, **self.proxy, **self.etcd})
 
     @property
     def colocated(self) -> bool:

@@ -40,6 +40,7 @@ def test_clusters_of_one_inventory_share_only_the_etcd_that_both_name():
     assert (list(orders.postgres), list(stock.postgres)) == (["a", "b"], ["c"])
     assert list(orders.etcd) == list(stock.etcd) == ["a", "b", "c"]
     assert (orders.colocated, stock.colocated) == (False, True)
+    assert (orders.hosts[0], stock.hosts[0]) == ("a", "c"), "a cluster is spoken for by a host of its own"
 
 
 def test_without_a_shared_name_each_cluster_has_its_own_etcd():
