@@ -82,5 +82,4 @@ def connect(cluster: Cluster) -> Connect:
 
 @pytest.fixture(scope="session")
 def database(cluster: Cluster, connect: Connect) -> Iterator[str]:
-    with database_of_our_own(connect, cluster, "matriarch_verification") as name:
-        yield name
+    yield from database_of_our_own(connect, cluster, "matriarch_verification")

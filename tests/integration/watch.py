@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -14,14 +14,15 @@ from integration.inventory import Cluster, Endpoint, Machine
 Connect = Callable[..., psycopg.Connection[Any]]
 
 
-@contextmanager
 def database_of_our_own(connect: Connect, cluster: Cluster, name: str) -> Iterator[str]:
-    """A database with the table `written`, gone afterwards."""
+    """A database with the table `written` that every member has, for `yield from`; gone afterwards."""
     with connect(cluster.rw[0]) as session:
         session.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         session.execute(f"CREATE DATABASE {name}")
     with connect(cluster.rw[0], dbname=name) as session:
         session.execute("CREATE TABLE written (id bigint GENERATED ALWAYS AS IDENTITY, by text NOT NULL)")
+    for instance in cluster.instances:
+        eventually(f"{instance} has the table", 30, functools.partial(holds_table, connect, instance, name))
     yield name
     with connect(cluster.rw[0]) as session:
         session.execute(f"DROP DATABASE {name} WITH (FORCE)")
@@ -37,6 +38,11 @@ def eventually(what: str, seconds: float, probe: Callable[[], bool]) -> None:
             pass
         time.sleep(0.5)
     pytest.fail(f"not within {seconds:.0f} s: {what}")
+
+
+def holds_table(connect: Connect, instance: Endpoint, name: str) -> bool:
+    with connect(instance, dbname=name) as session:
+        return bool(value(session, "SELECT to_regclass('written') IS NOT NULL"))
 
 
 def value(session: psycopg.Connection[Any], query: str) -> Any:

@@ -14,5 +14,4 @@ __all__ = ["cluster", "connect", "database", "login", "pytest_generate_tests"]
 
 @pytest.fixture
 def database(cluster: Cluster, connect: Connect) -> Iterator[str]:
-    with database_of_our_own(connect, cluster, "day_two_verification") as name:
-        yield name
+    yield from database_of_our_own(connect, cluster, "day_two_verification")
