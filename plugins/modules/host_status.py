@@ -1,0 +1,311 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_status
+short_description: Ask a host for its own part of the cluster's picture
+version_added: 0.1.0
+author: [The Matriarch authors (@matriarch)]
+description:
+  - Asks the poolers, HAProxy, PostgreSQL, the units and the certificates of this host how they are.
+  - Changes nothing, and never fails because of what it finds. What does not answer within seconds is null, and
+    RV(problems) says why.
+requirements:
+  - psycopg >= 3.1, for O(poolers) and O(postgres_socket)
+options:
+  poolers:
+    description: The PgBouncers by name, each with C(socket_directory) and C(port).
+    type: dict
+    default: {}
+  haproxy_socket:
+    description: Path of HAProxy's admin socket; not asked unless given.
+    type: path
+  certificates:
+    description: Paths of the certificates, in PEM, whose end is wanted.
+    type: list
+    elements: path
+    default: []
+  postgres_socket:
+    description: The directory of PostgreSQL's unix socket, where V(postgres) is let in; not asked unless given.
+    type: path
+  postgres_port:
+    description: PostgreSQL's port.
+    type: int
+    default: 5432
+  units:
+    description: Units of systemd whose states are wanted, with their suffix, without patterns.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    description: Reads only, in check mode as well.
+    support: full
+  diff_mode:
+    description: Nothing changes, so there is nothing to show.
+    support: none
+  idempotent:
+    description: When run twice, the second run changes nothing.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Ask each host for its part
+  matriarch.pgcluster.host_status:
+    poolers:
+      rw: {socket_directory: /run/pgbouncer-rw, port: 6432}
+      ro: {socket_directory: /run/pgbouncer-ro, port: 6433}
+    haproxy_socket: /run/haproxy/admin.sock
+    certificates: [/etc/matriarch/tls/host.crt]
+    postgres_socket: /run/postgresql
+    units: [patroni.service, etcd.service]
+"""
+
+RETURN = r"""
+poolers:
+  description: Each pooler by name, null for one that does not answer.
+  returned: success
+  type: dict
+  contains:
+    paused:
+      description: Whether all databases are paused.
+      type: bool
+    version:
+      description: PgBouncer's version.
+      type: str
+    clients_active:
+      description: Clients that have a server connection, or need none.
+      type: int
+    clients_waiting:
+      description: Clients that wait for a server connection.
+      type: int
+    maxwait_seconds:
+      description: How long the first of them has waited.
+      type: float
+    pools:
+      description: The connections by database and user, as M(matriarch.pgcluster.pgbouncer_pool) returns them.
+      type: list
+      elements: dict
+haproxy:
+  description: The servers of all backends, null when HAProxy was not asked or does not answer.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    backend:
+      description: The backend.
+      type: str
+    name:
+      description: The server.
+      type: str
+    status:
+      description: HAProxy's own word, like V(UP), V(UP 1/2), V(DOWN), V(DRAIN), V(MAINT) or V(no check).
+      type: str
+    is_up:
+      description: Whether it gets new connections.
+      type: bool
+    sessions:
+      description: The current ones.
+      type: int
+    last_check:
+      description: What the last check said or why it failed.
+      type: str
+    seconds_since_change:
+      description: Since it last went up or down.
+      type: int
+certificates:
+  description: The certificates that could be read.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The file.
+      type: str
+    subject:
+      description: Whose it is, as in RFC 2253.
+      type: str
+    not_after:
+      description: When it expires, in UTC.
+      type: str
+      sample: "2027-11-08T12:00:00Z"
+    days_left:
+      description: Full days until then, negative when it has expired.
+      type: int
+postgres:
+  description: PostgreSQL, null when it was not asked or does not answer.
+  returned: success
+  type: dict
+  contains:
+    in_recovery:
+      description: Whether it is a standby.
+      type: bool
+    version:
+      description: The server's version.
+      type: str
+    timeline:
+      description: The timeline that it writes or follows.
+      type: int
+    current_lsn:
+      description: Where a primary writes; null on a standby.
+      type: str
+      sample: 0/3000060
+    receive_lsn:
+      description: How far a standby has received; null on a primary, and while nothing was streamed.
+      type: str
+    replay_lsn:
+      description: How far a standby has replayed; null on a primary.
+      type: str
+    receiver:
+      description: The state of a standby's receiver, like V(streaming); null when it has none.
+      type: str
+    replay_lag_seconds:
+      description:
+        - 0 when a standby has replayed all that it received, else the age of the last transaction that it replayed.
+        - Null on a primary, and where no transaction was replayed yet.
+      type: float
+    archiver:
+      description:
+        - C(enabled), C(archived_count), C(last_archived_wal), C(failed_count), C(last_failed_wal), C(failing) (the last
+          attempt did not succeed) and C(ready_files) (segments that wait).
+      type: dict
+    longest_transaction_seconds:
+      description: The age of a client's oldest transaction, 0 when there is none.
+      type: float
+    prepared_transactions:
+      description: How many are prepared for a two-phase commit.
+      type: int
+    replication:
+      description:
+        - Who streams from here, with C(application_name), C(client_address), C(state), C(sync_state),
+          C(sent_lag_bytes), C(flush_lag_bytes), C(replay_lag_bytes) and C(replay_lag_seconds) (null when idle).
+      type: list
+      elements: dict
+    slots:
+      description: The replication slots, with C(name), C(type), C(active), C(retained_bytes) and C(wal_status).
+      type: list
+      elements: dict
+units:
+  description: The active state of each unit, V(not-found) for one that does not exist; null when they cannot be read.
+  returned: success
+  type: dict
+  sample: {patroni.service: active, etcd.service: failed}
+problems:
+  description: Why something could not be read, a sentence each.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import host_system
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.certificates import read_certificate
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.haproxy import HaproxySocket
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.instance import Instance
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.pgbouncer import PoolerConsole
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
+
+Answer = TypeVar("Answer")
+
+ARGUMENTS: dict[str, Any] = {
+    "poolers": {"type": "dict", "default": {}},
+    "haproxy_socket": {"type": "path"},
+    "certificates": {"type": "list", "elements": "path", "default": []},
+    "postgres_socket": {"type": "path"},
+    "postgres_port": {"type": "int", "default": 5432},
+    "units": {"type": "list", "elements": "str", "default": []},
+}
+
+
+class Survey:
+    """Asks one part after the other; a part that does not answer is None, and a problem."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def ask(self, part: str, question: Callable[[], Answer]) -> Answer | None:
+        """The part's answer, if it gives one."""
+        try:
+            return question()
+        except Exception as error:  # Whatever is odd about a part, the others are asked as well.
+            words = str(error) if isinstance(error, MatriarchError) else f"{type(error).__name__}: {error}"
+            self.problems.append(f"{part}: {words}")
+            return None
+
+
+def pooler(where: Mapping[str, Any]) -> dict[str, Any]:
+    with PoolerConsole(where["socket_directory"], int(where["port"])) as console:
+        pools = console.pools()
+        return {
+            "paused": console.is_paused(),
+            "version": console.version(),
+            "clients_active": sum(pool.cl_active for pool in pools),
+            "clients_waiting": sum(pool.cl_waiting for pool in pools),
+            "maxwait_seconds": max((pool.maxwait_seconds for pool in pools), default=0.0),
+            "pools": [asdict(pool) for pool in pools],
+        }
+
+
+def haproxy(socket: str) -> list[dict[str, Any]]:
+    return [asdict(server) for server in HaproxySocket(socket).servers()]
+
+
+def postgres(socket_directory: str, port: int) -> dict[str, Any]:
+    with Instance(socket_directory, port) as instance:
+        return {
+            **instance.standing(),
+            "archiver": instance.archiver(),
+            **instance.transactions(),
+            "replication": instance.replication(),
+            "slots": instance.slots(),
+        }
+
+
+def certificate(path: str) -> dict[str, Any]:
+    read = read_certificate(path)
+    return {
+        "path": read.path,
+        "subject": read.subject,
+        "not_after": read.not_after.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "days_left": read.days_left(datetime.now(UTC)),
+    }
+
+
+def units(names: list[str]) -> dict[str, str | None]:
+    found = host_system.units(names)
+    return {name: "not-found" if unit["load"] == "not-found" else unit["active"] for name, unit in found.items()}
+
+
+def run(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Ask every part that was given."""
+    survey = Survey()
+    ask, proxy, socket = survey.ask, params["haproxy_socket"], params["postgres_socket"]
+    certificates = [ask(f"certificate {path}", partial(certificate, path)) for path in params["certificates"]]
+    return {
+        "poolers": {name: ask(f"pooler {name}", partial(pooler, where)) for name, where in params["poolers"].items()},
+        "haproxy": ask("haproxy", partial(haproxy, proxy)) if proxy else None,
+        "certificates": [each for each in certificates if each],
+        "postgres": ask("postgres", partial(postgres, socket, params["postgres_port"])) if socket else None,
+        "units": ask("units", partial(units, params["units"])),
+        "problems": survey.problems,
+    }
+
+
+def main() -> None:
+    """Run as an Ansible module."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module.exit_json(changed=False, **run(module.params))
+
+
+if __name__ == "__main__":
+    main()
