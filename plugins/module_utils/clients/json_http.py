@@ -22,6 +22,14 @@ SHOWN_OF_AN_ANSWER = 500  # characters of a strange answer that a message repeat
 
 
 @dataclass(frozen=True)
+class Accepted:
+    """What a server said to a request that it did not refuse: its HTTP status (2xx) and its words."""
+
+    status: int
+    said: str
+
+
+@dataclass(frozen=True)
 class JsonHttp:
     """Where to ask (`https://host:port`, no path), with which certificates (paths of PEM files), how long (seconds).
 
@@ -38,15 +46,24 @@ class JsonHttp:
         """The same certificates and patience towards another server."""
         return replace(self, url=url.rstrip("/"))
 
+    def patient(self, seconds: float) -> JsonHttp:
+        """The same server, for a request that it answers only when something is done."""
+        return replace(self, timeout=seconds)
+
     def request(self, method: str, path: str, body: object = None) -> Any:
         """Send one request and return the parsed answer.
 
         Raises RemoteError with `method`, `path`, `url` and, where the server answered at all, its HTTP `status` and
         its words as `answer`.
         """
-        return self._parse(method, path, self._exchange(method, path, body))
+        return self._parse(method, path, self._exchange(method, path, body)[1])
 
-    def _exchange(self, method: str, path: str, body: object) -> bytes:
+    def send(self, method: str, path: str, body: object = None) -> Accepted:
+        """Send one request whose answer is words and a status below 300. Raises as `request`."""
+        status, answer = self._exchange(method, path, body)
+        return Accepted(status, _shown(answer))
+
+    def _exchange(self, method: str, path: str, body: object) -> tuple[int, bytes]:
         try:
             with open_url(
                 self.url + path,
@@ -61,6 +78,7 @@ class JsonHttp:
                 use_netrc=False,
                 follow_redirects="none",  # the answer of the server that was asked, or none
             ) as response:
+                status: int = response.status
                 answer: bytes = response.read(LARGEST_ANSWER + 1)
         except HTTPError as error:
             said = _said_by(error)
@@ -69,7 +87,7 @@ class JsonHttp:
             raise self._failure(method, path, _reason(error)) from error
         if len(answer) > LARGEST_ANSWER:
             raise self._failure(method, path, f"the answer is larger than {LARGEST_ANSWER} bytes")
-        return answer
+        return status, answer
 
     def _parse(self, method: str, path: str, answer: bytes) -> Any:
         try:
@@ -88,13 +106,15 @@ def _shown(answer: bytes) -> str:
 
 
 def _said_by(error: HTTPError) -> str:
-    """The body of a refusal, or its reason phrase where there is no body, or a page made for browsers."""
-    if "html" in (error.headers.get("Content-Type") or ""):
-        return str(error.reason)
+    """The body of a refusal, or its reason phrase where there is no body, or a page made for browsers.
+
+    The type of the content tells nothing: Patroni sends its plain words as text/html, too.
+    """
     try:
-        return _shown(error.read(4 * SHOWN_OF_AN_ANSWER)) or str(error.reason)
+        said = _shown(error.read(4 * SHOWN_OF_AN_ANSWER))
     except (OSError, HTTPException):
         return str(error.reason)
+    return str(error.reason) if not said or said.startswith("<") else said
 
 
 def _reason(error: Exception) -> str:

@@ -1,13 +1,15 @@
 # Copyright (c) 2026, The Matriarch authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Patroni cluster at one moment, as GET /cluster tells it. Immutable; parsed once, here."""
+"""A Patroni cluster at one moment, as GET /cluster and GET /history tell it. Immutable; parsed once, here."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model import lsn as positions
 
 LEADER_ROLES = frozenset({"leader", "standby_leader"})
 UP_STATES = frozenset({"running", "streaming"})
@@ -19,6 +21,7 @@ SYNCHRONOUS_ROLES = frozenset({"sync_standby", "quorum_standby"})
 class Member:
     """One member. Lags are in bytes behind the leader, None where unknown or not told (the leader itself, old Patroni).
 
+    Patroni knows no lag in time: `lag_seconds` stays None until it is taken from the member's own host.
     `role`: leader, standby_leader, sync_standby, quorum_standby or replica. `state`: running; streaming and "in archive
     recovery" for replicas of Patroni 3.2 and newer (older ones say running); starting, stopped, crashed, "start failed"
     and the like.
@@ -34,8 +37,10 @@ class Member:
     lag_bytes: int | None = None
     receive_lag_bytes: int | None = None
     replay_lag_bytes: int | None = None
+    lag_seconds: float | None = None
     pending_restart: bool = False
     pending_restart_reason: Mapping[str, Any] = field(default_factory=dict)
+    scheduled_restart: str | None = None
     tags: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -56,6 +61,7 @@ class Member:
             replay_lag_bytes=_whole(data.get("replay_lag")),
             pending_restart=data.get("pending_restart") is True,
             pending_restart_reason=_mapping(data.get("pending_restart_reason")),
+            scheduled_restart=_text(_mapping(data.get("scheduled_restart")).get("schedule")),
             tags=_mapping(data.get("tags")),
         )
 
@@ -82,12 +88,51 @@ class Member:
 
 
 @dataclass(frozen=True)
+class TimelineEnd:
+    """Where a timeline ended, and who led the next one; the last two are None where nobody noted them."""
+
+    timeline: int
+    lsn: int
+    reason: str
+    timestamp: str | None = None
+    new_leader: str | None = None
+
+    @classmethod
+    def all_from_json(cls, data: object) -> tuple[TimelineEnd, ...]:
+        """Parse the answer to GET /history, the oldest first. Raises ValueError when it is something else.
+
+        Each end is a list of timeline, LSN as a number of bytes, reason, and, since somebody watched, time and leader.
+        """
+        if not isinstance(data, list):
+            raise ValueError("the answer is no list of timelines")
+        return tuple(cls._from_line(line) for line in data)
+
+    @classmethod
+    def _from_line(cls, line: object) -> TimelineEnd:
+        if not isinstance(line, list) or len(line) < 3:
+            raise ValueError(f"this is no end of a timeline: {line!r}")
+        timeline, lsn, reason, timestamp, new_leader = [*line, None, None][:5]
+        if _whole(timeline) is None or _whole(lsn) is None:
+            raise ValueError(f"this is no end of a timeline: {line!r}")
+        return cls(timeline, lsn, _text(reason) or "", _text(timestamp), _text(new_leader))
+
+    def facts(self) -> dict[str, Any]:
+        """The end as a module returns it, its LSN as PostgreSQL writes it."""
+        return {**asdict(self), "lsn": positions.show(self.lsn)}
+
+
+@dataclass(frozen=True)
 class ClusterState:
-    """All members, by name, and whether Patroni is paused."""
+    """All members, by name, whether Patroni is paused, what is scheduled, and how the timelines before ended.
+
+    `scheduled_switchover` has `at` (ISO 8601), and `from` and `to`, which are None where that was not said.
+    """
 
     name: str
     members: tuple[Member, ...]
     paused: bool = False
+    scheduled_switchover: Mapping[str, str | None] | None = None
+    history: tuple[TimelineEnd, ...] = ()
 
     @classmethod
     def from_json(cls, data: object) -> ClusterState:
@@ -97,7 +142,12 @@ class ClusterState:
         members = tuple(sorted((Member.from_json(m) for m in data["members"]), key=lambda m: m.name))
         if len({m.name for m in members}) != len(members):
             raise ValueError("the answer names a member twice")
-        return cls(name=_text(data.get("scope")) or "", members=members, paused=data.get("pause") is True)
+        return cls(
+            name=_text(data.get("scope")) or "",
+            members=members,
+            paused=data.get("pause") is True,
+            scheduled_switchover=_scheduled(_mapping(data.get("scheduled_switchover"))),
+        )
 
     @property
     def leader(self) -> Member | None:
@@ -112,6 +162,11 @@ class ClusterState:
     def member(self, name: str) -> Member | None:
         """The member of that name, if there is one."""
         return next((m for m in self.members if m.name == name), None)
+
+    def with_lags_in_seconds(self, seconds: Mapping[str, float | None]) -> ClusterState:
+        """The same cluster, with what the standbys' own hosts tell of their lag, by the member's name."""
+        lags = {m.name: None if m.is_leader else seconds.get(m.name) for m in self.members}
+        return replace(self, members=tuple(replace(m, lag_seconds=lags[m.name]) for m in self.members))
 
     def problems(self, expected: Collection[str] = (), *, synchronous: bool = False) -> tuple[str, ...]:
         """What keeps the cluster from being healthy, in words; nothing when it is.
@@ -146,8 +201,14 @@ class ClusterState:
             "leader": self.leader.name if self.leader else None,
             "timeline": self.timeline,
             "paused": self.paused,
+            "scheduled_switchover": dict(self.scheduled_switchover) if self.scheduled_switchover else None,
+            "history": [end.facts() for end in self.history],
             "members": [asdict(m) for m in self.members],
         }
+
+
+def _scheduled(told: Mapping[str, Any]) -> dict[str, str | None] | None:
+    return {key: _text(told.get(key)) for key in ("at", "from", "to")} if _text(told.get("at")) else None
 
 
 def _text(value: object) -> str | None:

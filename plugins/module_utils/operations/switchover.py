@@ -1,0 +1,220 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hand leadership over while the poolers hold their clients.
+
+The order, and why it is fast and safe:
+1. Before the clock starts: checkpoints on both members, so that the stop has little to write; readers move away from
+   the candidate; every pooler's dead man's timer is armed; all connections are open.
+2. Hold: PAUSE on every pooler at once. One that does not come to rest in time ends the attempt; nothing has happened.
+3. Flush: the candidate has all that the leader wrote.
+4. Patroni hands over. Its answer is read, but the candidate itself is watched: it says first that it is writable.
+5. Route: HAProxy is told what its checks would find a second later. Follow: the other standbys are pointed at the new
+   leader, for under strict synchronous replication nothing is acknowledged until one of them streams.
+6. Release: RESUME, whatever happened, and no later than *hold_seconds* after the hold.
+7. The truth about the cluster decides how it ended, never an HTTP status alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.held_request import HeldRequest
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import Accepted
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
+    DeadlineExceeded,
+    MatriarchError,
+    Refused,
+    RemoteError,
+)
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.operations.crew import Crew
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.operations.phases import Phases
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.switchover import SwitchoverPlan
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import wait_until
+
+WATCH = 0.2  # seconds between looks at Patroni's answer while the candidate is watched
+LONGEST_CHECKPOINT = 600.0  # seconds
+FOLLOW_SECONDS = 2.0  # how long clients are held for the first standby that streams
+DEAD_MAN_MARGIN = 3.0  # seconds that the poolers' own timers leave to the operation itself
+
+
+@dataclass(frozen=True)
+class Way:
+    """How it is done. Times in seconds.
+
+    *hold*: whether poolers hold their clients. *hasten*: whether Patroni's before_stop script saves its polling.
+    *follow*: whether the other standbys are pointed at the new leader at once.
+    """
+
+    hold: bool = True
+    hasten: bool = True
+    follow: bool = True
+    drain_seconds: float = 2.0
+    hold_seconds: float = 5.0
+    settle_seconds: float = 60.0
+
+
+class Switchover:
+    """One handover as *plan* says; *request* is the POST to the leader, ready to be sent."""
+
+    def __init__(self, plan: SwitchoverPlan, crew: Crew, way: Way, proxies: Sequence[str], request: HeldRequest) -> None:
+        self.plan, self.crew, self.way, self.request = plan, crew, way, request
+        self.phases = Phases()
+        self.proxies = crew.of(proxies)
+        self.pools = ["rw", "ro"]
+        self.is_led = False  # whether the candidate was seen to be writable while clients were held
+
+    def run(self, cluster: Callable[[], ClusterState]) -> ClusterState:
+        """Hand over, and return the cluster as it is afterwards; *cluster* asks Patroni.
+
+        Raises Refused where a pooler or Patroni said no and nothing has changed, DeadlineExceeded where the end was
+        not reached in time, MatriarchError where somebody else leads now.
+        """
+        try:
+            self._prepare()
+            answer = self._change_leader()
+            return self._settle(answer, cluster)
+        finally:
+            self._tidy()
+
+    def _prepare(self) -> None:
+        plan, crew = self.plan, self.crew
+        with self.phases.phase("checkpoint"):
+            crew.ask_all(crew.of([plan.leader, plan.candidate]), "checkpoint", seconds=LONGEST_CHECKPOINT)
+        with self.phases.phase("prepare"):
+            if all(crew.ask_all(self.proxies, "drain", member=plan.candidate).values()):
+                self.pools = ["rw"]  # the readers have gone to another replica already
+            longest = self.way.drain_seconds + self.way.hold_seconds
+            if self.way.hold:
+                crew.ask_all(self.proxies, "arm", pools=self.pools, after=longest + DEAD_MAN_MARGIN)
+            if self.way.hasten:
+                crew.ask_all(crew.of([plan.leader]), "mark", lasting=longest)
+
+    def _change_leader(self) -> Future[Accepted]:
+        """All that happens while clients are held."""
+        began = time.monotonic()
+        try:
+            self._hold()
+            self._flush()
+            answer = self._send()
+            with self.phases.phase("promote"):
+                self.is_led = self._await_candidate(answer)
+            if self.is_led:
+                self._bring_clients()
+            return answer
+        finally:
+            with self.phases.phase("resume"):
+                self._release()
+            self.phases.note("total_pause", time.monotonic() - began)
+
+    def _hold(self) -> None:
+        if not self.way.hold:
+            return
+        patience = self.way.drain_seconds
+        with self.phases.phase("drain"):
+            try:
+                self.crew.ask_all(self.proxies, "hold", seconds=patience + 3, pools=self.pools, patience=patience)
+            except DeadlineExceeded as error:
+                raise Refused(f"Nothing was changed. {error}. Next: end these transactions, or wait for them") from error
+
+    def _flush(self) -> None:
+        plan, patience = self.plan, self.way.hold_seconds
+        if len(self.crew.of([plan.leader, plan.candidate])) < 2:
+            return
+        with self.phases.phase("flush"):
+            position = self.crew.ask(plan.leader, "flushed")
+            self.crew.ask(plan.candidate, "await_flushed", seconds=patience + 3, position=position, patience=patience)
+
+    def _send(self) -> Future[Accepted]:
+        """Patroni answers a second after the fact, so nobody waits for that."""
+        worker = ThreadPoolExecutor(1)
+        answer = worker.submit(self.request.send)
+        worker.shutdown(wait=False)
+        return answer
+
+    def _await_candidate(self, answer: Future[Accepted]) -> bool:
+        """True when the candidate is writable, False when clients cannot be held until it is."""
+        deadline = time.monotonic() + self.way.hold_seconds
+        while time.monotonic() < deadline:
+            if not self.crew.of([self.plan.candidate]):
+                return False
+            with suppress(DeadlineExceeded):
+                self.crew.ask(self.plan.candidate, "await_writable", patience=WATCH)
+                return True
+            if answer.done():
+                raise_if_refused(answer)
+        return False
+
+    def _bring_clients(self) -> None:
+        plan, crew = self.plan, self.crew
+        with self.phases.phase("route"):
+            routed = [crew.begin(p, "route", new=plan.candidate, old=plan.leader) for p in self.proxies]
+            if self.way.follow:
+                for name in crew.of(plan.others):
+                    crew.begin(name, "follow", host=plan.candidate_host, port=plan.candidate_port)
+            for future in routed:
+                future.result()
+        if plan.synchronous:
+            with self.phases.phase("follow"), suppress(DeadlineExceeded):
+                crew.ask(plan.candidate, "await_synchronous_standby", patience=FOLLOW_SECONDS)
+
+    def _release(self) -> None:
+        if self.way.hold:
+            self.crew.ask_all_kindly(self.proxies, "release", pools=self.pools)
+
+    def _settle(self, answer: Future[Accepted], cluster: Callable[[], ClusterState]) -> ClusterState:
+        """Watch the cluster until it is whole under its new leader, or it is clear that it will not be."""
+        with self.phases.phase("settle"):
+            seen = wait_until(
+                cluster, lambda state: self._is_over(state, answer), seconds=self.way.settle_seconds, interval=0.5
+            ).last
+        leader = seen.leader.name if seen.leader else None
+        if leader == self.plan.leader:
+            raise_if_refused(answer)
+            raise Refused(f"{leader} still leads; Patroni's answer: {words_of(answer)}. Next: journalctl -u patroni on {leader}")
+        if leader not in (None, self.plan.candidate):
+            raise MatriarchError(f"{leader} leads now instead of {self.plan.candidate}; Patroni's answer: {words_of(answer)}")
+        problems = seen.problems(synchronous=self.plan.synchronous)
+        if problems:
+            raise DeadlineExceeded(
+                f"{self.way.settle_seconds:g} s after the handover to {self.plan.candidate}: {'; '.join(problems)}. "
+                "Next: ansible-playbook status.yml"
+            )
+        return seen
+
+    def _is_over(self, state: ClusterState, answer: Future[Accepted]) -> bool:
+        leader = state.leader
+        if leader is None:
+            return False
+        if leader.name == self.plan.leader:  # it leads until it has stopped, and again when Patroni thought better of it
+            return answer.done() and not self.is_led
+        return not state.problems(synchronous=self.plan.synchronous)
+
+    def _tidy(self) -> None:
+        """Nothing of the operation stays: no timer, no mark, nobody drained."""
+        crew = self.crew
+        crew.ask_all_kindly([self.plan.leader], "unmark")
+        crew.ask_all_kindly(self.proxies, "undrain", member=self.plan.candidate)
+        if self.way.hold:
+            crew.ask_all_kindly(self.proxies, "disarm", pools=self.pools)
+
+
+def raise_if_refused(answer: Future[Accepted]) -> None:
+    """Raise Refused with Patroni's words where it refused (HTTP 4xx); HTTP 503 and silence say nothing about the end."""
+    error = answer.exception() if answer.done() else None
+    status = error.details.get("status") if isinstance(error, RemoteError) else None
+    if isinstance(status, int) and 400 <= status < 500:
+        raise Refused(f"Nothing was changed. {error}. Next: ansible-playbook status.yml") from error
+
+
+def words_of(answer: Future[Accepted]) -> str:
+    """What Patroni said in the end."""
+    if not answer.done():
+        return "none yet"
+    error = answer.exception()
+    return str(error) if error else answer.result().said
