@@ -10,9 +10,11 @@ Tried with etcd 3.4, 3.5 and 3.6, whose refusals differ in form only.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_snapshot import Snapshot, save_snapshot
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd import (
@@ -21,6 +23,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd imp
     EtcdMember,
     MemberList,
 )
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd_storage import EtcdStorage
 
 Parsed = TypeVar("Parsed")
 
@@ -40,6 +43,10 @@ class EtcdClient:
         """A client of another member, with the same certificates."""
         return EtcdClient(self.http.at(url))
 
+    def patient(self, seconds: float) -> EtcdClient:
+        """The same client, which waits so long for each answer."""
+        return EtcdClient(replace(self.http, timeout=seconds))
+
     def members(self) -> MemberList:
         """The members as this server knows them; from etcd 3.5 on this needs a majority, so that it cannot be stale.
 
@@ -54,6 +61,10 @@ class EtcdClient:
     def status(self) -> EndpointStatus:
         """This server's own version, size, leader and raft position; works without a majority."""
         return self._call("/v3/maintenance/status", {}, EndpointStatus.from_json)
+
+    def storage(self) -> EtcdStorage:
+        """How large this server's own database is, and at which revision; works without a majority."""
+        return self._call("/v3/maintenance/status", {}, EtcdStorage.from_json)
 
     def alarms(self) -> tuple[Alarm, ...]:
         """The alarms that are raised, of all members."""
@@ -83,6 +94,30 @@ class EtcdClient:
     def update_member(self, member_id: int, peer_urls: Sequence[str]) -> None:
         """Change the addresses at which the other members reach this one."""
         self.http.request("POST", "/v3/cluster/member/update", {"ID": str(member_id), "peerURLs": list(peer_urls)})
+
+    def disarm(self, alarm: Alarm) -> None:
+        """Take one alarm back; it is raised again by the next write if its cause is still there."""
+        body = {"action": "DEACTIVATE", "memberID": str(alarm.member_id), "alarm": alarm.kind}
+        self.http.request("POST", "/v3/maintenance/alarm", body)
+
+    def compact(self, revision: int) -> None:
+        """Forget, in all members, what was before that revision; returns when it is done on disk.
+
+        One that is compacted already is refused with HTTP 400, "required revision has been compacted".
+        """
+        self.http.request("POST", "/v3/kv/compaction", {"revision": str(revision), "physical": True})
+
+    def defragment(self) -> None:
+        """Give the unused space of this server's own database back to the disk; it serves nobody meanwhile."""
+        self.http.request("POST", "/v3/maintenance/defragment", {})
+
+    def move_leader(self, member_id: int) -> None:
+        """Hand the leadership to another member. Only the leader does that, others refuse with HTTP 412 or 400."""
+        self.http.request("POST", "/v3/maintenance/transfer-leadership", {"targetID": str(member_id)})
+
+    def snapshot(self, path: Path) -> Snapshot:
+        """Write this server's own database to a file; see `save_snapshot`."""
+        return save_snapshot(self.http, path)
 
     def _call(self, path: str, body: dict[str, Any], parse: Callable[[dict[str, Any]], Parsed]) -> Parsed:
         answer = self._object("POST", path, self.http.request("POST", path, body))

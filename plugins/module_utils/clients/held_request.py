@@ -19,12 +19,12 @@ class HeldRequest:
 
     def __init__(self, url: str, path: str, body: object, identity: Identity, seconds: float) -> None:
         self._url, self._path, self._body, self._seconds = url, path, json.dumps(body), seconds
-        place = urlsplit(url)
         context = identity.client_context()
-        self._connection = HTTPSConnection(place.hostname or "", place.port, context=context, timeout=5)
         try:
+            place = urlsplit(url)
+            self._connection = HTTPSConnection(place.hostname or "", place.port, context=context, timeout=5)
             self._connection.connect()
-        except OSError as error:
+        except (OSError, ValueError) as error:
             raise self._failure(str(error) or type(error).__name__) from error
 
     def send(self) -> Accepted:

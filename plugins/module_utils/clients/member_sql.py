@@ -59,7 +59,12 @@ class MemberSql(AbstractContextManager["MemberSql"]):
         if psycopg is None:
             raise MatriarchError("the Python library psycopg (3.1 or newer) is missing; install python3-psycopg")
         self._where = f"PostgreSQL in {socket_directory}, port {port}"
-        self._target = {"host": socket_directory, "port": port, "user": "postgres", "dbname": "postgres"}
+        self._target: dict[str, Any] = {
+            "host": socket_directory,
+            "port": port,
+            "user": "postgres",
+            "dbname": "postgres",
+        }
         self._connection: Any = None
 
     def __exit__(

@@ -12,7 +12,11 @@ from contextlib import closing
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import json_http
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp, first_answer
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import (
+    Accepted,
+    JsonHttp,
+    first_answer,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import NobodyAnswered, RemoteError
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.server import FakeServer, Reply
 
@@ -51,6 +55,21 @@ def test_a_refusal_reaches_the_user_verbatim(server: FakeServer, reply: dict[str
     error = refusal_of(JsonHttp(server.url), "POST", "/switchover", {})
     assert str(error) == f"POST /switchover on {server.url}: HTTP 412: candidate name does not match with sync_standby"
     assert error.details["status"] == 412
+
+
+def test_words_are_no_page_whatever_type_they_claim(server: FakeServer, reply: dict[str, Reply]) -> None:
+    reply["now"] = Reply(b"no good candidates have been found", 412, "text/html")
+    assert refusal_of(JsonHttp(server.url)).reason == "HTTP 412: no good candidates have been found"
+
+
+def test_an_answer_in_words_keeps_its_status(server: FakeServer, reply: dict[str, Reply]) -> None:
+    reply["now"] = Reply(b"Switchover scheduled\n", 202, "text/html")
+    assert JsonHttp(server.url).send("POST", "/x", {}) == Accepted(202, "Switchover scheduled")
+
+
+def test_patience_is_for_one_request(server: FakeServer) -> None:
+    client = JsonHttp(server.url, ca_file="/ca", timeout=5)
+    assert client.patient(60) == JsonHttp(server.url, ca_file="/ca", timeout=60)
 
 
 def test_a_page_for_browsers_is_told_by_its_reason(server: FakeServer, reply: dict[str, Reply]) -> None:

@@ -9,6 +9,9 @@ as by `strict-reconfig-check`. There is no raft: the first running voter leads w
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +37,8 @@ class FakeMember:
     up: bool = False
     cluster_id: int = CLUSTER_ID
     raft_index: int = 40
+    db_size: int = 20480
+    db_used: int = 16384
     server: FakeServer | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -45,13 +50,22 @@ class FakeMember:
 
 @dataclass
 class FakeEtcd:
-    """The cluster. `not_now` are answers that the next changes get instead of being done."""
+    """The cluster. `not_now` are answers that the next changes get instead of being done.
+
+    Whoever is `preferred` leads while it runs. A compaction leaves of each database what is `needed`, in bytes.
+    `snapshot` is the database as it is saved, without the digest that follows it.
+    """
 
     version: str = "3.5"
     members: list[FakeMember] = field(default_factory=list)
     alarms: list[dict[str, str]] = field(default_factory=list)
     not_now: list[str] = field(default_factory=list)
     changes: list[tuple[str, Any]] = field(default_factory=list)
+    preferred: str = ""
+    revision: int = 100
+    compacted: int = 0
+    needed: int = 16384
+    snapshot: bytes = bytes(range(256)) * 400
 
     @classmethod
     def of(cls, *names: str, version: str = "3.5") -> FakeEtcd:
@@ -99,9 +113,9 @@ class FakeEtcd:
 
     @property
     def leader(self) -> FakeMember | None:
-        """The first running voter, where a majority runs."""
+        """The preferred voter, else the first running one, where a majority runs."""
         voters = [m for m in self.members if not m.is_learner]
-        running = [m for m in voters if m.up]
+        running = sorted((m for m in voters if m.up), key=lambda m: m.name != self.preferred)
         return running[0] if len(running) > len(voters) // 2 else None
 
     def _answer(self, member: FakeMember, call: Call) -> Reply:
@@ -109,13 +123,21 @@ class FakeEtcd:
         queries: dict[str, Callable[[], Reply]] = {
             "/health": lambda: self._health(call.path),
             "/v3/maintenance/status": lambda: self._status(member),
-            "/v3/maintenance/alarm": self._alarms,
+            "/v3/maintenance/alarm": lambda: self._alarms(call.body),
+            "/v3/maintenance/snapshot": self._snapshot,
             "/v3/cluster/member/list": lambda: self._list(member, call.body),
+        }
+        maintenance: dict[str, Callable[[dict[str, Any]], Reply]] = {
+            "/v3/maintenance/defragment": lambda _body: self._defragment(member),
+            "/v3/maintenance/transfer-leadership": lambda body: self._transfer(member, body),
+            "/v3/kv/compaction": self._compact,
         }
         changes = {"add": self._add, "remove": self._remove, "promote": self._promote, "update": self._update}
         folder, _slash, action = path.rpartition("/")
         if path in queries:
             return queries[path]()
+        if path in maintenance:
+            return self._change(f"{path.rpartition('/')[2]} {member.name}", maintenance[path], call.body)
         if folder == "/v3/cluster/member" and action in changes:
             return self._change(action, changes[action], call.body)
         return Reply(b"404 page not found\n", 404, "text/plain")
@@ -134,11 +156,51 @@ class FakeEtcd:
         if errors:
             led["errors"] = errors
         header = {"cluster_id": str(member.cluster_id), "member_id": str(member.id), "raft_term": "2"}
-        size = {"dbSize": "20480", "raftIndex": str(member.raft_index), "raftTerm": "2"}
+        header["revision"] = str(self.revision)
+        size = {"dbSize": str(member.db_size), "dbSizeInUse": str(member.db_used)}
+        size |= {"raftIndex": str(member.raft_index), "raftTerm": "2"}
         return Reply({"header": header, "version": f"{self.version}.9", **size, **led})
 
-    def _alarms(self) -> Reply:
+    def _alarms(self, body: dict[str, Any]) -> Reply:
+        if body["action"] == "DEACTIVATE":
+            alarm = {"memberID": body["memberID"], "alarm": body["alarm"]}
+            self.alarms = [raised for raised in self.alarms if raised != alarm]
+            self.changes.append(("disarm", body))
         return Reply({"alarms": self.alarms} if self.alarms else {})
+
+    def _defragment(self, member: FakeMember) -> Reply:
+        member.db_size = member.db_used
+        return Reply({})
+
+    def _compact(self, body: dict[str, Any]) -> Reply:
+        revision = int(body["revision"])
+        if not self.compacted < revision <= self.revision:
+            why = "has been compacted" if revision <= self.compacted else "is a future revision"
+            return self._refusal(11, 400, f"etcdserver: mvcc: required revision {why}")
+        self.compacted = revision
+        for member in self.members:
+            member.db_used = min(member.db_used, self.needed)
+        return Reply({"header": {"revision": str(self.revision)}})
+
+    def _transfer(self, asked: FakeMember, body: dict[str, Any]) -> Reply:
+        if asked != self.leader:
+            return self._precondition("etcdserver: not leader")
+        target = next((m for m in self.members if str(m.id) == body["targetID"] and m.up), None)
+        if target is None:
+            return self._precondition("etcdserver: bad leader transferee")
+        self.preferred = target.name
+        return Reply({})
+
+    def _snapshot(self) -> Reply:
+        whole = self.snapshot
+        parts = [whole[start : start + 32768] for start in range(0, len(whole), 32768)]
+        left = [len(whole) - 32768 * number for number in range(1, len(parts) + 1)]
+        lines = [
+            {"remaining_bytes": str(rest), **_blob(part)} if rest > 0 else _blob(part)
+            for part, rest in zip(parts, left, strict=True)
+        ]
+        lines.append(_blob(hashlib.sha256(whole).digest()))
+        return Reply("\n".join(json.dumps({"result": line}) for line in lines).encode() + b"\n")
 
     def _list(self, member: FakeMember, body: dict[str, Any]) -> Reply:
         if member.is_learner:
@@ -192,3 +254,7 @@ class FakeEtcd:
         """Until 3.5 the gateway says its error twice; from 3.6 on once."""
         twice = {} if self.version == "3.6" else {"error": message}
         return Reply({**twice, "code": code, "message": message}, status)
+
+
+def _blob(part: bytes) -> dict[str, str]:
+    return {"blob": base64.b64encode(part).decode()}

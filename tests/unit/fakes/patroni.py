@@ -31,11 +31,17 @@ def member(name: str, role: str = "replica", **changes: Any) -> dict[str, Any]:
     }
 
 
+def said(words: str, status: int = 200) -> Reply:
+    """Plain words, which Patroni sends as text/html."""
+    return Reply(words.encode(), status, "text/html")
+
+
 class FakePatroni:
     """One member's REST interface.
 
-    `replies` replaces the answer to a (method, path); `stale_reads` is for how many GET /config more the member still
-    shows the configuration from before the last PATCH, as Patroni's cache does.
+    `replies` replaces the answer to a (method, path), and `acts` makes one from the request's body; `stale_reads` is
+    for how many GET /config more the member still shows the configuration from before the last PATCH, as Patroni's
+    cache does. `status` is what the member itself knows; of the orders without an act it says that they are done.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -48,7 +54,21 @@ class FakePatroni:
             "retry_timeout": 10,
             "postgresql": {"use_pg_rewind": True, "parameters": {"max_connections": 100, "work_mem": "8MB"}},
         }
+        self.name = "pg1"
+        self.status: dict[str, Any] = {"state": "running", "role": "primary", "timeline": 3}
+        self.history: list[list[Any]] = [
+            [1, 25165984, "no recovery target specified", "2026-01-31T11:00:00.000000+00:00", "pg2"],
+            [2, 50331808, "no recovery target specified", "2026-01-31T12:00:00.000000+00:00", "pg1"],
+        ]
         self.replies: dict[tuple[str, str], Reply] = {}
+        self.acts: dict[tuple[str, str], Callable[[Any], Reply]] = {
+            ("POST", "/reload"): lambda _body: said("reload scheduled", 202),
+            ("POST", "/restart"): lambda _body: said("restarted successfully"),
+            ("POST", "/reinitialize"): lambda _body: said("reinitialize started"),
+            ("POST", "/switchover"): lambda body: said(f'Successfully switched over to "{body.get("candidate")}"'),
+            ("POST", "/failover"): lambda body: said(f'Successfully failed over to "{body.get("candidate")}"'),
+            ("DELETE", "/switchover"): lambda _body: said("no switchover is scheduled", 404),
+        }
         self.stale_reads = 0
         self.restart_wanted_for: set[str] = set()
         self._former: dict[str, Any] = {}
@@ -64,15 +84,22 @@ class FakePatroni:
             ("GET", "/cluster"): self._cluster,
             ("GET", "/config"): self._get_config,
             ("PATCH", "/config"): lambda: self._patch_config(call.body),
-            ("GET", "/patroni"): lambda: Reply({"state": "running", "patroni": {"version": self.version}}),
+            ("GET", "/patroni"): self._status,
+            ("GET", "/history"): lambda: Reply(self.history),
         }
         key = (call.method, call.path)
         if key in self.replies:
             return self.replies[key]
+        if key in self.acts:
+            return self.acts[key](call.body)
         return known[key]() if key in known else Reply(BROWSER_PAGE, 404, "text/html")
 
     def _cluster(self) -> Reply:
         return Reply({"members": self.members, "scope": "shop", **({"pause": True} if self.pause else {})})
+
+    def _status(self) -> Reply:
+        patroni = {"version": self.version, "scope": "shop", "name": self.name}
+        return Reply({**self.status, **({"pause": True} if self.pause else {}), "patroni": patroni})
 
     def _get_config(self) -> Reply:
         if self.stale_reads:

@@ -75,7 +75,7 @@ class FakeServer:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_PATCH = handle_any  # noqa: N815
+            do_GET = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815
 
             def log_message(self, *_args: object) -> None:
                 """Keep quiet."""

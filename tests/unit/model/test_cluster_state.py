@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState, Member
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState, Member, TimelineEnd
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.patroni import member
 
 
@@ -128,3 +128,44 @@ def test_facts_are_plain_data() -> None:
     assert (facts["name"], facts["leader"], facts["timeline"], facts["paused"]) == ("shop", "pg1", 3, False)
     assert facts["members"][2]["lag_bytes"] is None
     assert facts["members"][1]["role"] == "sync_standby"
+
+
+def test_scheduled_actions_are_told_in_patronis_words() -> None:
+    restart = {"schedule": "2026-12-01T03:00:00+00:00", "postmaster_start_time": "2026-11-01 00:00:00+00:00"}
+    state = cluster(
+        *healthy(scheduled_restart=restart), scheduled_switchover={"at": "2026-12-01T04:00:00+00:00", "from": "pg1"}
+    )
+    assert state.members[2].scheduled_restart == "2026-12-01T03:00:00+00:00"
+    assert state.scheduled_switchover == {"at": "2026-12-01T04:00:00+00:00", "from": "pg1", "to": None}
+    assert state.facts()["scheduled_switchover"]["from"] == "pg1"
+
+
+@pytest.mark.parametrize("odd", [None, {}, [], "soon", {"at": None}, {"from": "pg1"}])
+def test_nothing_is_scheduled_without_a_time(odd: object) -> None:
+    assert cluster(*healthy(scheduled_restart=odd), scheduled_switchover=odd).scheduled_switchover is None
+
+
+def test_lags_in_seconds_are_of_standbys_alone() -> None:
+    state = cluster(*healthy()).with_lags_in_seconds({"pg1": 7.0, "pg2": 0.5, "pg9": 1.0})
+    assert [m.lag_seconds for m in state.members] == [None, 0.5, None]
+    assert state.facts()["members"][1]["lag_seconds"] == 0.5
+
+
+def test_the_history_of_old_and_new_lines() -> None:
+    ends = TimelineEnd.all_from_json(
+        [
+            [1, 25623960, "no recovery target specified"],
+            [2, 2**32 + 96, "no recovery target specified", "2026-11-01T16:57:57+02:00", "pg2"],
+        ]
+    )
+    assert [(e.timeline, e.timestamp, e.new_leader) for e in ends] == [
+        (1, None, None),
+        (2, "2026-11-01T16:57:57+02:00", "pg2"),
+    ]
+    assert [e.facts()["lsn"] for e in ends] == ["0/186FD98", "1/60"]
+
+
+@pytest.mark.parametrize("odd", [None, {}, "x", [7], [[1, 2]], [["1", 2, "x"]], [[1, None, "x"]], [[1, True, "x"]]])
+def test_a_history_that_is_none_is_refused(odd: object) -> None:
+    with pytest.raises(ValueError, match="timeline"):
+        TimelineEnd.all_from_json(odd)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.modules import patroni_cluster_info
 from ansible_collections.matriarch.pgcluster.tests.unit.conftest import RunModule
+from ansible_collections.matriarch.pgcluster.tests.unit.fakes import report as fake
+from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd import FakeEtcd
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.patroni import FakePatroni, member
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.server import Reply
 
@@ -20,6 +22,13 @@ def patroni() -> Iterator[FakePatroni]:
     fake = FakePatroni()
     yield fake
     fake.server.stop()
+
+
+@pytest.fixture
+def etcd() -> Iterator[FakeEtcd]:
+    cluster = FakeEtcd.of("pg1", "pg2", "pg3")
+    yield cluster
+    cluster.stop_all()
 
 
 def test_the_cluster_is_shown(patroni: FakePatroni, run_module: RunModule) -> None:
@@ -147,3 +156,101 @@ def test_options_that_cannot_work_are_refused(run_module: RunModule, options: di
     answer = run_module(patroni_cluster_info, **options)
     assert answer["failed"]
     assert reason in answer["msg"]
+
+
+HISTORY = [
+    [1, 25623960, "no recovery target specified"],
+    [2, 83886176, "no recovery target specified", "2026-11-01T16:57:57+02:00", "pg1"],
+]
+
+
+@pytest.mark.parametrize(("count", "timelines"), [(0, []), (1, [2]), (5, [1, 2])])
+def test_as_much_history_as_asked_for(
+    patroni: FakePatroni, run_module: RunModule, count: int, timelines: list[int]
+) -> None:
+    patroni.replies["GET", "/history"] = Reply(HISTORY)
+    told = run_module(patroni_cluster_info, urls=[patroni.url], history=count)["cluster"]["history"]
+    assert [end["timeline"] for end in told] == timelines
+    if told:
+        assert (told[-1]["lsn"], told[-1]["new_leader"]) == ("0/5000060", "pg1")
+
+
+@pytest.mark.parametrize("reply", [Reply(b"<html>", 404, "text/html"), Reply({}), Reply([[1]])])
+def test_a_cluster_without_a_history_is_a_cluster(patroni: FakePatroni, run_module: RunModule, reply: Reply) -> None:
+    patroni.replies["GET", "/history"] = reply
+    answer = run_module(patroni_cluster_info, urls=[patroni.url], history=5)
+    assert answer["healthy"]
+    assert answer["cluster"]["history"] == []
+
+
+def test_nothing_is_judged_unless_the_whole_is_asked_for(patroni: FakePatroni, run_module: RunModule) -> None:
+    answer = run_module(patroni_cluster_info, urls=[patroni.url])
+    assert not {"verdict", "reasons", "etcd", "proxies", "sync"} & answer.keys()
+
+
+def test_the_whole_of_a_healthy_cluster(patroni: FakePatroni, etcd: FakeEtcd, run_module: RunModule) -> None:
+    patroni.config |= {"synchronous_mode": "quorum", "synchronous_mode_strict": True}
+    patroni.members[1]["role"] = "quorum_standby"
+    hosts = fake.hosts(pg2=fake.report(postgres=fake.postgres(replay_lag_seconds=0.25)))
+    answer = run_module(
+        patroni_cluster_info, urls=[patroni.url], etcd_urls=etcd.urls, hosts=hosts, synchronous=True, check_mode=True
+    )
+    assert (answer["changed"], answer["verdict"], answer["reasons"]) == (False, "stable", [])
+    assert answer["sync"] == {"mode": "quorum", "strict": True, "standbys": ["pg2"]}
+    assert answer["etcd"]["leader"] == "pg1"
+    assert [m["lag_seconds"] for m in answer["cluster"]["members"]] == [None, 0.25, 0]
+    assert answer["proxies"]["pg3"] == fake.servers("pg1")
+    assert answer["poolers"]["pg1"]["rw"]["clients_active"] == 4
+    assert answer["certificates"]["pg1"][0]["days_left"] == 300
+    assert answer["instances"]["pg1"]["in_recovery"] is False
+    assert answer["silent_hosts"] == []
+
+
+def test_dead_hosts_are_reasons(patroni: FakePatroni, etcd: FakeEtcd, run_module: RunModule) -> None:
+    etcd.stop("pg3")
+    answer = run_module(
+        patroni_cluster_info, urls=[CLOSED, patroni.url], etcd_urls=etcd.urls, hosts=fake.hosts(pg3=None)
+    )
+    assert (answer["verdict"], answer["silent_hosts"]) == ("degraded", ["pg3"])
+    assert {reason["subject"] for reason in answer["reasons"]} == {"pg3"}
+    assert answer["reasons"][0] == {
+        "severity": "degraded",
+        "subject": "pg3",
+        "problem": "the host does not answer",
+        "next": "bring it back, then ansible-playbook site.yml --limit pg3",
+    }
+
+
+def test_hosts_name_the_members_that_there_shall_be(patroni: FakePatroni, run_module: RunModule) -> None:
+    patroni.members.pop()
+    asked = {"urls": [patroni.url], "hosts": fake.hosts()}
+    missing = run_module(patroni_cluster_info, **asked)["reasons"]
+    assert [(each["subject"], each["problem"]) for each in missing] == [("pg3", "it is not a member of the cluster")]
+    assert run_module(patroni_cluster_info, members=["pg1", "pg2"], **asked)["verdict"] == "stable"
+
+
+def test_with_every_server_silent_there_is_a_verdict(run_module: RunModule) -> None:
+    answer = run_module(patroni_cluster_info, urls=[CLOSED], etcd_urls=[CLOSED], hosts=fake.hosts(pg1=None))
+    assert not answer.get("failed")
+    assert (answer["cluster"], answer["etcd"], answer["verdict"]) == (None, None, "critical")
+    assert answer["sync"] == {"mode": None, "strict": False, "standbys": []}
+    assert [each["subject"] for each in answer["reasons"] if each["severity"] == "critical"] == ["etcd", "cluster"]
+
+
+def test_without_etcd_the_hosts_are_judged(patroni: FakePatroni, run_module: RunModule) -> None:
+    answer = run_module(patroni_cluster_info, urls=[patroni.url], hosts=fake.hosts())
+    assert (answer["verdict"], answer["etcd"]) == ("stable", None)
+
+
+def test_a_limit_that_is_given_counts_and_the_others_stay(patroni: FakePatroni, run_module: RunModule) -> None:
+    waiting = fake.report(poolers={"rw": fake.pooler(clients_waiting=3)}, certificates=[fake.certificate(29)])
+    hosts = fake.hosts(pg2=waiting)
+    for limits, problems in (({}, 1), ({"waiting_clients": 2}, 2), ({"waiting_clients": 2, "certificate_days": 9}, 1)):
+        answer = run_module(patroni_cluster_info, urls=[patroni.url], hosts=hosts, limits=limits)
+        assert len(answer["reasons"]) == problems
+
+
+def test_what_is_no_report_is_refused(patroni: FakePatroni, run_module: RunModule) -> None:
+    answer = run_module(patroni_cluster_info, urls=[patroni.url], hosts={"pg1": {"report": {"poolers": 7}}})
+    assert answer["failed"]
+    assert "reports of host_status" in answer["msg"]
