@@ -14,8 +14,8 @@ description:
   - Starts an agent in the background and returns. The agent listens for one connection of one operation, does what
     that asks - hold a pooler's clients, tell HAProxy who leads, checkpoint, wait for a position - and is gone when
     the operation hangs up.
-  - An operation that dies takes its connection with it; the agent then resumes what it had paused and undoes what it had
-    drained. Should the agent die as well, timers of systemd do the same.
+  - An operation that dies takes its connection with it; the agent then resumes what it had paused, and lets serve again
+    what it had drained. Should the agent die as well, timers of systemd do the same.
   - It obeys only holders of a certificate that O(ca_file) signed for one of O(peers), over TLS in both directions.
 requirements:
   - psycopg >= 3.1
@@ -108,6 +108,7 @@ duties:
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -155,8 +156,9 @@ def equip(params: dict[str, Any]) -> tuple[dict[str, Duty], Callable[[], None]]:
         undo.append(proxy.put_back)
 
     def put_back() -> None:
-        for step in undo:
-            step()
+        with ExitStack() as steps:  # each of them, whatever the others do
+            for step in undo:
+                steps.callback(step)
 
     return duties, put_back
 

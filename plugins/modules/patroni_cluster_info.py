@@ -12,6 +12,8 @@ description:
   - Returns the members of a Patroni cluster with their roles, states, timelines and lags, and what is wrong with them.
   - Can wait until the cluster has a leader or is healthy. A wait in vain fails with the state of each member.
   - Where no Patroni answers and nothing is waited for, this is a finding too (RV(cluster) is null) and no failure.
+  - With O(etcd_urls) or O(hosts) it puts together the whole picture, and returns a verdict with its reasons and the
+    next command for each. Servers and hosts that do not answer are reasons, and no failure.
 extends_documentation_fragment:
   - matriarch.pgcluster.patroni
   - matriarch.pgcluster.tls
@@ -49,6 +51,48 @@ options:
     description: How long to wait for that, in seconds. The last round of requests may begin just before.
     type: float
     default: 60.0
+  history:
+    description: How many of the last changes of the timeline to return.
+    type: int
+    default: 0
+  etcd_urls:
+    description: Addresses at which the etcd members serve clients. All of them are asked, with the same certificates.
+    type: list
+    elements: str
+    default: []
+  hosts:
+    description:
+      - All hosts of the cluster by their names, which are those of the members of Patroni and etcd.
+      - Each has C(etcd), C(postgres) and C(proxy), which say what the host does, and C(report), what
+        M(matriarch.pgcluster.host_status) returned there; null for a host that does not answer.
+      - Where O(members) is not given, the hosts with C(postgres) are the members that the cluster shall have.
+    type: dict
+    default: {}
+  limits:
+    description: From where on something is a reason to call the cluster degraded.
+    type: dict
+    default: {}
+    suboptions:
+      lag_bytes:
+        description: A standby is further behind the leader than so many bytes.
+        type: int
+        default: 16777216
+      lag_seconds:
+        description: A standby is further behind the leader than so many seconds.
+        type: float
+        default: 10.0
+      waiting_clients:
+        description: More clients than this wait in a pooler.
+        type: int
+        default: 10
+      certificate_days:
+        description: A certificate expires in fewer days.
+        type: float
+        default: 30.0
+      slot_bytes:
+        description: A replication slot keeps more WAL than so many bytes.
+        type: int
+        default: 1073741824
 author:
   - The Matriarch authors (@matriarch)
 """
@@ -68,6 +112,20 @@ EXAMPLES = r"""
     synchronous: true
     wait_for: healthy
     wait_timeout: 120
+
+- name: See the whole, and judge it
+  matriarch.pgcluster.patroni_cluster_info:
+    urls: [https://pg1:8008, https://pg2:8008, https://pg3:8008]
+    etcd_urls: [https://pg1:2379, https://pg2:2379, https://pg3:2379]
+    ca_file: /etc/matriarch/tls/ca.crt
+    client_cert: /etc/matriarch/tls/host.crt
+    client_key: /etc/matriarch/tls/host.key
+    history: 5
+    hosts:
+      pg1: {etcd: true, postgres: true, proxy: true, report: "{{ hostvars.pg1.report }}"}
+      pg2: {etcd: true, postgres: true, proxy: true, report: "{{ hostvars.pg2.report }}"}
+      pg3: {etcd: true, postgres: true, proxy: true, report: null}  # it does not answer
+  register: status
 """
 
 RETURN = r"""
@@ -91,6 +149,31 @@ cluster:
     paused:
       description: Whether Patroni is paused.
       type: bool
+    scheduled_switchover:
+      description: The switchover that waits for its time, C(at) when, C(from) whom and C(to) whom; or null.
+      type: dict
+      sample: {at: "2026-12-01T03:00:00+01:00", from: pg1, to: null}
+    history:
+      description: The last ends of timelines, the oldest first; empty unless O(history) asks for them.
+      type: list
+      elements: dict
+      contains:
+        timeline:
+          description: The timeline that ended.
+          type: int
+        lsn:
+          description: Where it ended, as PostgreSQL writes a position.
+          type: str
+          sample: 0/5000060
+        reason:
+          description: Why, in PostgreSQL's words.
+          type: str
+        timestamp:
+          description: When, in ISO 8601, or null.
+          type: str
+        new_leader:
+          description: The member that led the next one, or null.
+          type: str
     members:
       description: The members, by name.
       type: list
@@ -126,12 +209,18 @@ cluster:
         replay_lag_bytes:
           description: Bytes of WAL that it has not replayed yet, or null before Patroni 4.1.
           type: int
+        lag_seconds:
+          description: Seconds that its data is older than the leader's, from its report in O(hosts); else null.
+          type: float
         pending_restart:
           description: Whether a changed parameter waits for a restart of this member.
           type: bool
         pending_restart_reason:
           description: Those parameters with their old and new values; empty before Patroni 4.0.
           type: dict
+        scheduled_restart:
+          description: When a restart is scheduled, in ISO 8601, or null.
+          type: str
         tags:
           description: Its Patroni tags.
           type: dict
@@ -166,9 +255,78 @@ waited_seconds:
   description: How long it took until the state was reached.
   returned: always
   type: float
+verdict:
+  description:
+    - V(critical) where clients cannot write, or data is at risk, now.
+    - V(degraded) where the next fault may not be survived as promised.
+    - V(stable) otherwise.
+  returned: with O(etcd_urls) or O(hosts)
+  type: str
+  sample: degraded
+reasons:
+  description: All that was found, the worst first.
+  returned: with O(etcd_urls) or O(hosts)
+  type: list
+  elements: dict
+  contains:
+    severity:
+      description: V(critical), V(degraded), or V(note), which does not change the verdict.
+      type: str
+    subject:
+      description: The host or member that it is about; V(cluster) or V(etcd) where it is the whole.
+      type: str
+    problem:
+      description: What was found.
+      type: str
+    next:
+      description: The next command, or what else to do.
+      type: str
+  sample:
+    - {severity: degraded, subject: pg3, problem: the host does not answer,
+       next: "bring it back, then ansible-playbook site.yml --limit pg3"}
+sync:
+  description: How commits wait for standbys.
+  returned: with O(etcd_urls) or O(hosts)
+  type: dict
+  contains:
+    mode:
+      description: V(async), V(sync) or V(quorum), or null where no Patroni told.
+      type: str
+    strict:
+      description: Whether they wait even when no standby is there.
+      type: bool
+    standbys:
+      description: The members that they wait for.
+      type: list
+      elements: str
+etcd:
+  description: The store, as M(matriarch.pgcluster.etcd_cluster_info) returns it; null where no server answered.
+  returned: with O(etcd_urls) or O(hosts)
+  type: dict
+proxies:
+  description: What each proxy that answered told of its HAProxy, by host.
+  returned: with O(etcd_urls) or O(hosts)
+  type: dict
+poolers:
+  description: What each proxy that answered told of its poolers, by host.
+  returned: with O(etcd_urls) or O(hosts)
+  type: dict
+instances:
+  description: What each host that answered told of its PostgreSQL, by host.
+  returned: with O(etcd_urls) or O(hosts)
+  type: dict
+certificates:
+  description: The certificates of each host that answered, by host.
+  returned: with O(etcd_urls) or O(hosts)
+  type: dict
+silent_hosts:
+  description: The O(hosts) without a report.
+  returned: with O(etcd_urls) or O(hosts)
+  type: list
+  elements: str
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -176,9 +334,9 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.arguments impo
     CONNECTION,
     CONNECTION_REQUIRED_BY,
     WAITING,
+    etcd_clients,
     patroni_clients,
 )
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import first_answer
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni import PatroniClient
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
     DeadlineExceeded,
@@ -186,18 +344,28 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
     NobodyAnswered,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host_report import HostReport, parse_reports
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Limits, Status, Sync
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.verdict import judge
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading_status import (
+    read_cluster,
+    read_config,
+    read_store,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import Outcome, wait_until
 
 GOALS = {"leader": "a member leads", "healthy": "the cluster is healthy"}
+LIMITS = {each.name: {"type": type(each.default).__name__, "default": each.default} for each in fields(Limits)}
 
 
 @dataclass(frozen=True)
 class Observation:
-    """What one round of asking found; no cluster where nobody answered."""
+    """What one round of asking found, and who told it; no cluster where nobody answered."""
 
     cluster: ClusterState | None
     problems: tuple[str, ...]
     unanswered: dict[str, str]
+    told_by: PatroniClient | None = None
 
     def reaches(self, goal: str | None) -> bool:
         """True when this is what was waited for."""
@@ -207,17 +375,18 @@ class Observation:
         return goal is None or not self.problems
 
 
-def observe(clients: list[PatroniClient], members: list[str], synchronous: bool) -> Observation:
+def observe(clients: list[PatroniClient], params: dict[str, Any]) -> Observation:
     """Ask once. Nobody answering is an observation, not an error."""
     try:
-        first = first_answer(clients, PatroniClient.cluster)
+        first = read_cluster(clients, params["history"])
     except NobodyAnswered as error:
         return Observation(None, (str(error),), error.unanswered)
-    return Observation(first.answer, first.answer.problems(members, synchronous=synchronous), first.unanswered)
+    problems = first.answer.problems(params["members"], synchronous=params["synchronous"])
+    return Observation(first.answer, problems, first.unanswered, first.client)
 
 
 def report(outcome: Outcome[Observation], members: list[str]) -> dict[str, Any]:
-    """The module's answer."""
+    """The module's answer about Patroni."""
     seen = outcome.last
     known = [m.name for m in seen.cluster.members] if seen.cluster else []
     return {
@@ -243,17 +412,42 @@ def in_vain(outcome: Outcome[Observation], goal: str, answer: dict[str, Any]) ->
     )
 
 
+def lags(hosts: dict[str, HostReport]) -> dict[str, float | None]:
+    """How many seconds each host's PostgreSQL is behind, where it told."""
+    return {name: host.instance.lag_seconds for name, host in hosts.items() if host.instance}
+
+
+def whole(seen: Observation, params: dict[str, Any]) -> Status:
+    """Everything that is known: Patroni's word, the consensus store's, and the reports of the hosts."""
+    hosts = parse_reports(params["hosts"])
+    declared = tuple(params["members"]) or tuple(name for name, host in hosts.items() if "postgres" in host.groups)
+    return Status(
+        cluster=seen.cluster.with_lags_in_seconds(lags(hosts)) if seen.cluster else None,
+        unanswered=seen.unanswered,
+        members=declared,
+        sync=Sync.of(read_config(seen.told_by) if seen.told_by else None, seen.cluster),
+        synchronous=params["synchronous"],
+        etcd=read_store(etcd_clients({**params, "urls": params["etcd_urls"]})) if params["etcd_urls"] else None,
+        hosts=hosts,
+        limits=Limits(**params["limits"]),
+    )
+
+
 def run(params: dict[str, Any]) -> dict[str, Any]:
     """Ask, or wait; raises DeadlineExceeded when the wait ends in vain."""
-    clients, goal, members = patroni_clients(params), params["wait_for"], params["members"]
+    clients, goal = patroni_clients(params), params["wait_for"]
     outcome = wait_until(
-        lambda: observe(clients, members, params["synchronous"]),
+        lambda: observe(clients, params),
         lambda seen: seen.reaches(goal),
         seconds=params["wait_timeout"],
     )
-    answer = report(outcome, members)
+    answer = report(outcome, params["members"])
     if not outcome.reached:
         raise in_vain(outcome, goal, answer)
+    if params["etcd_urls"] or params["hosts"]:
+        status = whole(outcome.last, params)
+        verdict = judge(status)
+        answer |= {**status.facts(), "verdict": verdict.word, "reasons": verdict.reasons()}
     return answer
 
 
@@ -266,6 +460,10 @@ def main() -> None:
             "members": {"type": "list", "elements": "str", "default": []},
             "synchronous": {"type": "bool", "default": False},
             "wait_for": {"type": "str", "choices": list(GOALS)},
+            "history": {"type": "int", "default": 0},
+            "etcd_urls": {"type": "list", "elements": "str", "default": []},
+            "hosts": {"type": "dict", "default": {}},
+            "limits": {"type": "dict", "default": {}, "options": LIMITS},
         },
         required_by=CONNECTION_REQUIRED_BY,
         supports_check_mode=True,

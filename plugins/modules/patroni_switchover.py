@@ -128,7 +128,7 @@ phases:
   description: Milliseconds by phase; V(total_pause) is how long clients were held.
   returned: when leadership changed hands
   type: dict
-  sample: {checkpoint: 41.0, drain: 16.2, flush: 4.1, promote: 221.0, route: 9.5, follow: 38.8, resume: 6.0, total_pause: 296.0}
+  sample: {drain: 16.2, flush: 4.1, promote: 221.0, route: 9.5, follow: 38.8, resume: 6.0, total_pause: 296.0}
 cluster:
   description: The cluster afterwards, as M(matriarch.pgcluster.patroni_cluster_info) returns it.
   returned: success
@@ -184,6 +184,8 @@ def main() -> None:
         answer = way.run(module.params, check=module.check_mode)
     except MatriarchError as error:
         module.fail_json(msg=str(error), **error.details)
+    for warning in answer.pop("warnings", []):
+        module.warn(warning)
     module.exit_json(**answer)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
@@ -27,6 +28,7 @@ class Channel(AbstractContextManager["Channel"]):
     def __init__(self, name: str, address: str, port: int, identity: Identity, *, seconds: float = 3.0) -> None:
         self.name = name
         self._turn = threading.Lock()
+        self._asked = 0
         self._where = f"the agent of {name} ({address}:{port})"
         try:
             plain = socket.create_connection((address, port), timeout=seconds)
@@ -40,11 +42,10 @@ class Channel(AbstractContextManager["Channel"]):
         self._line.close()
 
     def ask(self, duty: str, *, seconds: float = ANSWER, **arguments: Any) -> Any:
-        """Have a duty done and return what came of it. Raises DeadlineExceeded where the agent itself waited in vain."""
+        """Have a duty done and return what came of it; DeadlineExceeded where the agent itself waited in vain."""
         try:
             with self._turn:
-                self._line.send({"duty": duty, "with": arguments})
-                answer = self._line.receive(seconds)
+                answer = self._exchange(duty, arguments, seconds)
         except (OSError, ValueError) as error:
             raise self._failure(duty, str(error) or type(error).__name__) from error
         if answer is None:
@@ -55,6 +56,16 @@ class Channel(AbstractContextManager["Channel"]):
         if problem:
             raise self._failure(duty, str(problem["msg"]))
         return answer.get("result")
+
+    def _exchange(self, duty: str, arguments: dict[str, Any], seconds: float) -> dict[str, Any] | None:
+        """The answer to this question: answers that earlier ones did not wait for are passed over."""
+        self._asked += 1
+        self._line.send({"number": self._asked, "duty": duty, "with": arguments})
+        deadline = time.monotonic() + seconds
+        answer = self._line.receive(seconds)
+        while answer is not None and answer.get("number") != self._asked:
+            answer = self._line.receive(deadline - time.monotonic())
+        return answer
 
     def _failure(self, asked: str, reason: str) -> RemoteError:
         return RemoteError(f"{asked} at {self._where}: {reason}", host=self.name, reason=reason)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Matriarch authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an operation may ask of a host that has a member: duties that are waits poll here, where asking costs nothing."""
+"""What an operation may ask of a host that has a member. Duties that are waits poll here, where asking costs little."""
 
 from __future__ import annotations
 

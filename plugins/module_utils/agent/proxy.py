@@ -47,13 +47,13 @@ class ProxyDuties:
         return {pool: self._pool(pool) for pool in self.consoles}
 
     def arm(self, *, pools: Sequence[str], after: float) -> None:
-        """Have systemd resume these pools after so many seconds, whatever becomes of the operation and of this agent."""
+        """Have systemd resume these pools after so many seconds, whatever becomes of the operation and the agent."""
         for pool in pools:
             dead_man.arm(resume_unit(pool), after, resume_command(pool))
 
     def disarm(self, *, pools: Sequence[str]) -> None:
-        """The pools are resumed: nobody else need do it."""
-        for pool in pools:
+        """Nobody else need resume these pools; but one that could not be resumed keeps its timer."""
+        for pool in set(pools) - self.held:
             dead_man.disarm(resume_unit(pool))
 
     def hold(self, *, pools: Sequence[str], patience: float) -> None:
@@ -68,7 +68,6 @@ class ProxyDuties:
     def release(self, *, pools: Sequence[str]) -> None:
         """RESUME these pools; one that is not paused is as it shall be."""
         self._each(pools, self._release)
-        self.held -= set(pools)
 
     def drain(self, *, member: str) -> bool:
         """Send no new readers to *member*, and let the pooled ones go elsewhere after their transactions.
@@ -116,8 +115,9 @@ class ProxyDuties:
             try:
                 console.pause(seconds)
             except DeadlineExceeded as error:
-                raise DeadlineExceeded(f"the pool {pool} did not come to rest within {seconds:g} s: "
-                                       f"{self._who_holds_on(pool)}") from error
+                raise DeadlineExceeded(
+                    f"the pool {pool} did not come to rest within {seconds:g} s: {self._who_holds_on(pool)}"
+                ) from error
 
     def _who_holds_on(self, pool: str) -> str:
         with self._console(pool) as console:
@@ -128,8 +128,11 @@ class ProxyDuties:
         with self._console(pool) as console:
             if console.is_paused():
                 console.resume()
+        self.held.discard(pool)
 
     def _console(self, pool: str) -> PoolerConsole:
+        if pool not in self.consoles:
+            raise MatriarchError(f"this host has no pool {pool!r}; it has: {', '.join(self.consoles) or 'none'}")
         directory, port = self.consoles[pool]
         return PoolerConsole(directory, port)
 

@@ -36,8 +36,8 @@ class AgentServer:
     """
 
     def __init__(self, address: tuple[str, int], identity: Identity, peers: Sequence[str], patience: float) -> None:
-        self._listener = socket.create_server(address)
         self._context = identity.server_context()
+        self._listener = socket.create_server(address)
         self._peers = frozenset(peers)
         self._patience = patience
 
@@ -70,7 +70,7 @@ class AgentServer:
 
     def _converse(self, line: Line, duties: Mapping[str, Duty]) -> None:
         while question := line.receive(self._patience):
-            line.send(answer(question, duties))
+            line.send({"number": question.get("number"), **answer(question, duties)})
 
 
 def common_names(connection: ssl.SSLSocket) -> set[str]:
@@ -88,5 +88,7 @@ def answer(question: Mapping[str, Any], duties: Mapping[str, Duty]) -> dict[str,
         return {"result": duty(**question.get("with", {}))}
     except RemoteError as error:
         return {"error": {"msg": str(error), "reason": error.reason}}
-    except (MatriarchError, OSError, TypeError, ValueError) as error:
+    except MatriarchError as error:
         return {"error": {"msg": str(error), "reason": str(error), "late": isinstance(error, DeadlineExceeded)}}
+    except Exception as error:  # the agent outlives every fault of one duty, or nobody would resume what it has paused
+        return {"error": {"msg": f"{type(error).__name__}: {error}", "reason": str(error)}}

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What passes between an operation and its agents: one JSON object a line, over mutual TLS.
 
-A question is {"duty": name, "with": {...}}, its answer {"result": ...}, or {"error": {"msg", "reason"}}, in which
-"late" marks a state that was not reached in time.
+A question is {"number": n, "duty": name, "with": {...}}, its answer {"number": n, "result": ...}, or in place of the
+result {"error": {"msg", "reason"}}, in which "late" marks a state that was not reached in time.
 """
 
 from __future__ import annotations
@@ -12,15 +12,21 @@ from __future__ import annotations
 import json
 import socket
 import ssl
+import time
 from dataclasses import dataclass
 from typing import Any
+
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 
 LONGEST_LINE = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Paths of the PEM files by which a host proves itself, and of the authority that it believes."""
+    """Paths of the PEM files by which a host proves itself, and of the authority that it believes.
+
+    Raises MatriarchError where they cannot be used.
+    """
 
     ca_file: str
     certificate: str
@@ -28,15 +34,23 @@ class Identity:
 
     def server_context(self) -> ssl.SSLContext:
         """For the side that listens: nobody gets in without a certificate of the authority."""
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.ca_file)
+        context = self._context(ssl.Purpose.CLIENT_AUTH)
         context.verify_mode = ssl.CERT_REQUIRED
-        context.load_cert_chain(self.certificate, self.key)
         return context
 
     def client_context(self) -> ssl.SSLContext:
         """For the side that connects: the server's name is verified as well."""
-        context = ssl.create_default_context(cafile=self.ca_file)
-        context.load_cert_chain(self.certificate, self.key)
+        return self._context(ssl.Purpose.SERVER_AUTH)
+
+    def _context(self, purpose: ssl.Purpose) -> ssl.SSLContext:
+        try:
+            context = ssl.create_default_context(purpose, cafile=self.ca_file)
+            context.load_cert_chain(self.certificate, self.key)
+        except OSError as error:
+            paths = f"{self.ca_file}, {self.certificate}, {self.key}"
+            raise MatriarchError(
+                f"reading the certificates {paths}: {error}. Next: ansible-playbook site.yml"
+            ) from error
         return context
 
 
@@ -54,16 +68,20 @@ class Line:
 
     def receive(self, seconds: float) -> dict[str, Any] | None:
         """The next object; None when the other side has hung up. Raises TimeoutError after so many seconds."""
-        self._connection.settimeout(seconds)
+        deadline = time.monotonic() + seconds
         while b"\n" not in self._rest:
             if len(self._rest) > LONGEST_LINE:
                 raise ValueError(f"a line of more than {LONGEST_LINE} bytes")
+            self._connection.settimeout(_left(deadline))
             chunk = self._connection.recv(65536)
             if not chunk:
                 return None
             self._rest += chunk
         line, _newline, self._rest = self._rest.partition(b"\n")
-        message = json.loads(line)
+        try:
+            message = json.loads(line)
+        except RecursionError as error:
+            raise ValueError("an object that is nested too deeply") from error
         if not isinstance(message, dict):
             raise ValueError(f"expected an object, got {type(message).__name__}")
         return message
@@ -71,3 +89,10 @@ class Line:
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("no answer in time")
+    return left

@@ -10,7 +10,7 @@ Tried with etcd 3.4, 3.5 and 3.6, whose refusals differ in form only.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,7 +45,7 @@ class EtcdClient:
 
     def patient(self, seconds: float) -> EtcdClient:
         """The same client, which waits so long for each answer."""
-        return EtcdClient(replace(self.http, timeout=seconds))
+        return EtcdClient(self.http.patient(seconds))
 
     def members(self) -> MemberList:
         """The members as this server knows them; from etcd 3.5 on this needs a majority, so that it cannot be stale.

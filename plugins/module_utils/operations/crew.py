@@ -25,14 +25,15 @@ class Crew:
     def __init__(self, addresses: Mapping[str, str], port: int, identity: Identity) -> None:
         self.silent: dict[str, str] = {}
         self._channels: dict[str, Channel] = {}
-        self._stack = ExitStack()
-        self._workers = self._stack.enter_context(ThreadPoolExecutor(2 * max(1, len(addresses))))
-        opening = {n: self._workers.submit(Channel, n, address, port, identity) for n, address in addresses.items()}
-        for name, opened in opening.items():
-            try:
-                self._channels[name] = self._stack.enter_context(opened.result())
-            except RemoteError as error:
-                self.silent[name] = error.reason
+        with ExitStack() as stack:
+            self._workers = stack.enter_context(ThreadPoolExecutor(2 * max(1, len(addresses))))
+            opening = {n: self._workers.submit(Channel, n, address, port, identity) for n, address in addresses.items()}
+            for name, opened in opening.items():
+                try:
+                    self._channels[name] = stack.enter_context(opened.result())
+                except RemoteError as error:
+                    self.silent[name] = error.reason
+            self._stack = stack.pop_all()
 
     def __enter__(self) -> Crew:
         return self
@@ -62,7 +63,7 @@ class Crew:
         return {name: future.result() for name, future in begun.items()}
 
     def ask_all_kindly(self, names: Iterable[str], duty: str, **arguments: Any) -> None:
-        """The same where an agent that is gone has put things back itself."""
-        for name in self.of(names):
+        """The same where an agent that is gone has put things back itself; none waits for another that hangs."""
+        for future in [self.begin(name, duty, **arguments) for name in self.of(names)]:
             with suppress(MatriarchError):
-                self.ask(name, duty, **arguments)
+                future.result()

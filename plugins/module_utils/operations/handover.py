@@ -18,7 +18,6 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.operations.crew import Crew
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.operations.switchover import Switchover, Way
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.switchover import (
-    Blocker,
     Evidence,
     Limits,
     SwitchoverPlan,
@@ -37,7 +36,7 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     wish = plan_switchover(Evidence(before), params["candidate"], _limits(params))
     if wish.is_done:
         return _report(before, before, wish)
-    identity = Identity(params["ca_file"], params["client_cert"], params["client_key"] or params["client_cert"])
+    identity = _identity(params)
     with Crew(params["agents"], params["agent_port"], identity) as crew:
         plan = plan_switchover(_look(crew, before, wish, params), wish.candidate, _limits(params))
         plan = _because(plan, wish.reason)
@@ -50,7 +49,14 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
         )
         switchover = Switchover(plan, crew, _way(params), params["proxies"], request)
         after = switchover.run(cluster)
-    return {**_report(before, after, plan, changed=True), "phases": switchover.phases.milliseconds}
+    told = {"phases": switchover.phases.milliseconds, "warnings": switchover.warnings}
+    return {**_report(before, after, plan, changed=True), **told}
+
+
+def _identity(params: Mapping[str, Any]) -> Identity:
+    if not params["ca_file"] or not params["client_cert"]:
+        raise Refused("agents and Patroni obey certificates alone: give 'ca_file' and 'client_cert'")
+    return Identity(params["ca_file"], params["client_cert"], params["client_key"] or params["client_cert"])
 
 
 def _look(crew: Crew, cluster: ClusterState, wish: SwitchoverPlan, params: Mapping[str, Any]) -> Evidence:
@@ -59,7 +65,9 @@ def _look(crew: Crew, cluster: ClusterState, wish: SwitchoverPlan, params: Mappi
     silent = {name: crew.silent.get(name, "no agent was started there") for name in (*members, *proxies)}
     looks: dict[str, Any] = {}
     poolers: dict[str, Any] = {}
-    questions = [(name, looks, "look", {"transactions_older_than": params["maximum_transaction_seconds"]}) for name in members]
+    questions = [
+        (name, looks, "look", {"transactions_older_than": params["maximum_transaction_seconds"]}) for name in members
+    ]
     questions += [(name, poolers, "pools", {}) for name in proxies]
     for name, answers, duty, arguments in questions:
         if name in crew.of([name]):
@@ -80,8 +88,11 @@ def _refuse(plan: SwitchoverPlan, accepted: list[str]) -> None:
     blockers = () if "all" in accepted else plan.unaccepted(accepted)
     if blockers:
         told = "; ".join(f"{b.problem} [{b.code}] (next: {b.next})" for b in blockers)
-        raise Refused(f"Nothing was changed: {plan.leader} was not asked to hand over to {plan.candidate}, because {told}",
-                      plan=plan.facts())
+        raise Refused(
+            f"Nothing was changed: {plan.leader} was not asked to hand over to {plan.candidate}, because {told}. "
+            "What may be accepted is accepted by the code in brackets: -e accept=CODE,CODE",
+            plan=plan.facts(),
+        )
 
 
 def _because(plan: SwitchoverPlan, reason: str) -> SwitchoverPlan:
@@ -112,7 +123,9 @@ def _way(params: Mapping[str, Any]) -> Way:
     )
 
 
-def _report(before: ClusterState, after: ClusterState, plan: SwitchoverPlan, *, changed: bool = False) -> dict[str, Any]:
+def _report(
+    before: ClusterState, after: ClusterState, plan: SwitchoverPlan, *, changed: bool = False
+) -> dict[str, Any]:
     leads = plan.candidate if changed else plan.leader
     return {
         "changed": changed,

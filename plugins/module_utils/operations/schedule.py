@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -27,19 +28,22 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     wish = None if params["cancel_scheduled"] else _wish(before, params)
     if is_scheduled(before, wish):
         return _report(before, before, changed=False)
+    if wish and before.scheduled_switchover:
+        other = before.scheduled_switchover
+        raise Refused(f"another switchover is scheduled: {other}. Next: -e switchover_cancel=true")
     if check:
-        return {**_report(before, before, changed=True), "scheduled": wish}
+        return _report(before, replace(before, scheduled_switchover=wish), changed=True)
     speaker = first.client
     if wish is None:
         speaker.cancel_switchover()
-    elif before.scheduled_switchover:
-        raise Refused(f"Another switchover is scheduled: {before.scheduled_switchover}. Next: -e switchover_cancel=true")
     elif leader:
         speaker.switchover(leader.name, wish["to"], wish["at"])
     seen = wait_until(speaker.cluster, lambda state: is_scheduled(state, wish), seconds=KNOWN_SECONDS)
     if not seen.reached:
-        raise DeadlineExceeded(f"{speaker.url} took the request, but the cluster does not show it: {seen.last.scheduled_switchover}. "
-                               "Next: ansible-playbook status.yml")
+        raise DeadlineExceeded(
+            f"{speaker.url} took the request, but the cluster does not show it: {seen.last.scheduled_switchover}. "
+            "Next: ansible-playbook status.yml"
+        )
     return _report(before, seen.last, changed=True)
 
 
@@ -55,12 +59,14 @@ def _wish(cluster: ClusterState, params: Mapping[str, Any]) -> dict[str, Any]:
     if cluster.leader is None:
         raise Refused("the cluster has no leader that could hand over. Next: ansible-playbook failover.yml --check")
     if cluster.paused:
-        raise Refused("Patroni is paused and schedules nothing. Next: ansible-playbook maintenance.yml -e state=resumed")
+        next_step = "ansible-playbook maintenance.yml -e state=resumed"
+        raise Refused(f"Patroni is paused and schedules nothing. Next: {next_step}")
     if params["candidate"] and cluster.member(params["candidate"]) is None:
         raise Refused(f"{params['candidate']!r} is no member of the cluster")
     moment = _moment(params["scheduled_at"])
     if moment is None or moment.tzinfo is None:
-        raise Refused(f"'scheduled_at' is {params['scheduled_at']!r}: write it like 2026-12-01T03:00:00+01:00, with its zone")
+        told = f"'scheduled_at' is {params['scheduled_at']!r}"
+        raise Refused(f"{told}: write it like 2026-12-01T03:00:00+01:00, with its zone")
     return {"at": params["scheduled_at"], "from": cluster.leader.name, "to": params["candidate"]}
 
 

@@ -62,12 +62,16 @@ class Way:
 class Switchover:
     """One handover as *plan* says; *request* is the POST to the leader, ready to be sent."""
 
-    def __init__(self, plan: SwitchoverPlan, crew: Crew, way: Way, proxies: Sequence[str], request: HeldRequest) -> None:
+    def __init__(
+        self, plan: SwitchoverPlan, crew: Crew, way: Way, proxies: Sequence[str], request: HeldRequest
+    ) -> None:
         self.plan, self.crew, self.way, self.request = plan, crew, way, request
+        self.warnings: list[str] = []
         self.phases = Phases()
         self.proxies = crew.of(proxies)
         self.pools = ["rw", "ro"]
         self.is_led = False  # whether the candidate was seen to be writable while clients were held
+        self._deadline = 0.0  # on the monotonic clock: clients are let go then
 
     def run(self, cluster: Callable[[], ClusterState]) -> ClusterState:
         """Hand over, and return the cluster as it is afterwards; *cluster* asks Patroni.
@@ -100,12 +104,10 @@ class Switchover:
         began = time.monotonic()
         try:
             self._hold()
+            self._deadline = time.monotonic() + self.way.hold_seconds
             self._flush()
             answer = self._send()
-            with self.phases.phase("promote"):
-                self.is_led = self._await_candidate(answer)
-            if self.is_led:
-                self._bring_clients()
+            self._see_through(answer)
             return answer
         finally:
             with self.phases.phase("resume"):
@@ -120,7 +122,9 @@ class Switchover:
             try:
                 self.crew.ask_all(self.proxies, "hold", seconds=patience + 3, pools=self.pools, patience=patience)
             except DeadlineExceeded as error:
-                raise Refused(f"Nothing was changed. {error}. Next: end these transactions, or wait for them") from error
+                raise Refused(
+                    f"Nothing was changed. {error}. Next: end these transactions, or wait for them"
+                ) from error
 
     def _flush(self) -> None:
         plan, patience = self.plan, self.way.hold_seconds
@@ -128,7 +132,12 @@ class Switchover:
             return
         with self.phases.phase("flush"):
             position = self.crew.ask(plan.leader, "flushed")
-            self.crew.ask(plan.candidate, "await_flushed", seconds=patience + 3, position=position, patience=patience)
+            try:
+                self.crew.ask(
+                    plan.candidate, "await_flushed", seconds=patience + 3, position=position, patience=patience
+                )
+            except DeadlineExceeded as error:
+                raise Refused(f"Nothing was changed. {error}. Next: wait until the candidate has caught up") from error
 
     def _send(self) -> Future[Accepted]:
         """Patroni answers a second after the fact, so nobody waits for that."""
@@ -137,12 +146,22 @@ class Switchover:
         worker.shutdown(wait=False)
         return answer
 
+    def _see_through(self, answer: Future[Accepted]) -> None:
+        """Patroni is at it: an agent that fails now is told of, but how it ends is the cluster's to say.
+
+        Raises Refused where Patroni does.
+        """
+        try:
+            with self.phases.phase("promote"):
+                self.is_led = self._await_candidate(answer)
+            if self.is_led:
+                self._bring_clients()
+        except (RemoteError, DeadlineExceeded) as error:
+            self.warnings.append(str(error))
+
     def _await_candidate(self, answer: Future[Accepted]) -> bool:
         """True when the candidate is writable, False when clients cannot be held until it is."""
-        deadline = time.monotonic() + self.way.hold_seconds
-        while time.monotonic() < deadline:
-            if not self.crew.of([self.plan.candidate]):
-                return False
+        while self.crew.of([self.plan.candidate]) and time.monotonic() < self._deadline:
             with suppress(DeadlineExceeded):
                 self.crew.ask(self.plan.candidate, "await_writable", patience=WATCH)
                 return True
@@ -157,11 +176,11 @@ class Switchover:
             if self.way.follow:
                 for name in crew.of(plan.others):
                     crew.begin(name, "follow", host=plan.candidate_host, port=plan.candidate_port)
-            for future in routed:
-                future.result()
+            self.warnings += [str(error) for future in routed if (error := future.exception())]
         if plan.synchronous:
+            patience = max(0.0, min(FOLLOW_SECONDS, self._deadline - time.monotonic()))
             with self.phases.phase("follow"), suppress(DeadlineExceeded):
-                crew.ask(plan.candidate, "await_synchronous_standby", patience=FOLLOW_SECONDS)
+                crew.ask(plan.candidate, "await_synchronous_standby", patience=patience)
 
     def _release(self) -> None:
         if self.way.hold:
@@ -169,31 +188,44 @@ class Switchover:
 
     def _settle(self, answer: Future[Accepted], cluster: Callable[[], ClusterState]) -> ClusterState:
         """Watch the cluster until it is whole under its new leader, or it is clear that it will not be."""
+
+        def look() -> ClusterState | RemoteError:
+            try:
+                return cluster()
+            except RemoteError as error:  # nobody may know for a moment
+                return error
+
         with self.phases.phase("settle"):
             seen = wait_until(
-                cluster, lambda state: self._is_over(state, answer), seconds=self.way.settle_seconds, interval=0.5
+                look, lambda state: self._is_over(state, answer), seconds=self.way.settle_seconds, interval=0.5
             ).last
-        leader = seen.leader.name if seen.leader else None
+        problems = [str(seen)] if isinstance(seen, RemoteError) else self._problems(seen)
+        leader = seen.leader.name if isinstance(seen, ClusterState) and seen.leader else None
         if leader == self.plan.leader:
             raise_if_refused(answer)
-            raise Refused(f"{leader} still leads; Patroni's answer: {words_of(answer)}. Next: journalctl -u patroni on {leader}")
+            told = f"{leader} still leads; Patroni's answer: {words_of(answer)}"
+            raise Refused(f"{told}. Next: journalctl -u patroni on {leader}")
         if leader not in (None, self.plan.candidate):
-            raise MatriarchError(f"{leader} leads now instead of {self.plan.candidate}; Patroni's answer: {words_of(answer)}")
-        problems = seen.problems(synchronous=self.plan.synchronous)
-        if problems:
+            told = f"{leader} leads now instead of {self.plan.candidate}; Patroni's answer: {words_of(answer)}"
+            raise MatriarchError(f"{told}. Next: ansible-playbook status.yml")
+        if isinstance(seen, RemoteError) or problems:
             raise DeadlineExceeded(
                 f"{self.way.settle_seconds:g} s after the handover to {self.plan.candidate}: {'; '.join(problems)}. "
                 "Next: ansible-playbook status.yml"
             )
         return seen
 
-    def _is_over(self, state: ClusterState, answer: Future[Accepted]) -> bool:
-        leader = state.leader
-        if leader is None:
+    def _is_over(self, state: ClusterState | RemoteError, answer: Future[Accepted]) -> bool:
+        if isinstance(state, RemoteError) or state.leader is None:
             return False
-        if leader.name == self.plan.leader:  # it leads until it has stopped, and again when Patroni thought better of it
-            return answer.done() and not self.is_led
-        return not state.problems(synchronous=self.plan.synchronous)
+        if state.leader.name == self.plan.leader:  # until it has stopped; and again when Patroni thought better of it
+            return was_denied(answer) and not self.is_led
+        return not self._problems(state)
+
+    def _problems(self, state: ClusterState) -> tuple[str, ...]:
+        """What is wrong now with those who were well before."""
+        plan = self.plan
+        return state.problems((plan.leader, plan.candidate, *plan.others), synchronous=plan.synchronous)
 
     def _tidy(self) -> None:
         """Nothing of the operation stays: no timer, no mark, nobody drained."""
@@ -205,11 +237,21 @@ class Switchover:
 
 
 def raise_if_refused(answer: Future[Accepted]) -> None:
-    """Raise Refused with Patroni's words where it refused (HTTP 4xx); HTTP 503 and silence say nothing about the end."""
+    """Raise Refused with Patroni's words where it refused (HTTP 4xx), and so began nothing."""
     error = answer.exception() if answer.done() else None
     status = error.details.get("status") if isinstance(error, RemoteError) else None
     if isinstance(status, int) and 400 <= status < 500:
         raise Refused(f"Nothing was changed. {error}. Next: ansible-playbook status.yml") from error
+
+
+def was_denied(answer: Future[Accepted]) -> bool:
+    """Whether Patroni has said that leadership stays.
+
+    Neither HTTP 200 says so, nor HTTP 503 "status unknown" (Patroni's `poll_failover_result`), nor silence.
+    """
+    error = answer.exception() if answer.done() else None
+    details = error.details if isinstance(error, RemoteError) else {}
+    return "status" in details and "unknown" not in str(details.get("answer"))
 
 
 def words_of(answer: Future[Accepted]) -> str:

@@ -33,7 +33,7 @@ class Blocker:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was found. *looks* by member, *poolers* by proxy (pool -> facts); hosts that did not answer with the reason."""
+    """What was found: *looks* by member, *poolers* by proxy (pool -> facts), silent hosts with the reason."""
 
     cluster: ClusterState
     looks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -103,10 +103,17 @@ def _best(cluster: ClusterState) -> tuple[Member, str]:
     fit = [member for member in cluster.members if not member.is_leader and _unfit(cluster, member) is None]
     if not fit:
         found = "; ".join(f"{m.name}: {_unfit(cluster, m)}" for m in cluster.members if not m.is_leader)
-        raise Refused(f"no member can take over: {found or 'there is none but the leader'}. Next: ansible-playbook status.yml")
-    best = min(fit, key=lambda m: (not m.is_synchronous, m.lag_bytes or 0, -_priority(m), m.name))
+        found = found or "there is none but the leader"
+        raise Refused(f"no member can take over: {found}. Next: ansible-playbook status.yml")
+    best = min(fit, key=_rank)
     kind = "synchronous standby" if best.is_synchronous else "standby"
-    return best, f"the {kind} with the least lag ({best.lag_bytes or 0} bytes)"
+    lag = "unknown" if best.lag_bytes is None else f"{best.lag_bytes} bytes"
+    return best, f"the {kind} with the least lag ({lag})"
+
+
+def _rank(member: Member) -> tuple[bool, bool, int, int, str]:
+    lag = member.lag_bytes
+    return not member.is_synchronous, lag is None, lag or 0, -_priority(member), member.name
 
 
 def _priority(member: Member) -> int:
@@ -127,6 +134,12 @@ def _unfit(cluster: ClusterState, member: Member) -> str | None:
 
 def _blockers(evidence: Evidence, leader: Member, candidate: Member, limits: Limits) -> Iterator[Blocker]:
     yield from _about_candidate(evidence, candidate, limits)
+    if evidence.cluster.paused:
+        yield Blocker(
+            "paused",
+            "Patroni is paused: should the handover fail half-way, nobody takes over",
+            "ansible-playbook maintenance.yml -e state=resumed",
+        )
     for member in (leader, candidate):
         if member.name in evidence.silent_members:
             yield Blocker(
@@ -145,17 +158,26 @@ def _about_candidate(evidence: Evidence, candidate: Member, limits: Limits) -> I
     if unfit:
         yield Blocker("unfit", f"{name} cannot lead: {unfit}", "name another candidate, or mend it first: status.yml")
     elif any(m.is_synchronous for m in cluster.members) and not candidate.is_synchronous:
-        yield Blocker("not_synchronous", f"{name} is no synchronous standby: commits may be missing there",
-                      "name a synchronous standby, or none")
+        yield Blocker(
+            "not_synchronous",
+            f"{name} is no synchronous standby: commits may be missing there",
+            "name a synchronous standby, or none",
+        )
     if candidate.lag_bytes is None and not unfit:
         yield Blocker("lag", f"how far {name} lags is unknown", "ansible-playbook status.yml")
     elif (candidate.lag_bytes or 0) > limits.lag_bytes:
-        yield Blocker("lag", f"{name} lags {candidate.lag_bytes} bytes behind; {limits.lag_bytes} are allowed",
-                      "wait until it has caught up, or name another candidate")
+        yield Blocker(
+            "lag",
+            f"{name} lags {candidate.lag_bytes} bytes behind; {limits.lag_bytes} are allowed",
+            "wait until it has caught up, or name another candidate",
+        )
     if candidate.pending_restart:
         waiting = ", ".join(candidate.pending_restart_reason) or "parameters"
-        yield Blocker("pending_restart", f"{name} waits for a restart ({waiting}) and would lead without it",
-                      "ansible-playbook rolling_restart.yml")
+        yield Blocker(
+            "pending_restart",
+            f"{name} waits for a restart ({waiting}) and would lead without it",
+            "ansible-playbook rolling_restart.yml",
+        )
 
 
 def _about_leader(name: str, look: Mapping[str, Any], limits: Limits) -> Iterator[Blocker]:
@@ -167,18 +189,30 @@ def _about_leader(name: str, look: Mapping[str, Any], limits: Limits) -> Iterato
             f"wait for it, or: SELECT pg_terminate_backend({found['pid']})",
         )
     for found in look["prepared_transactions"]:
-        yield Blocker("prepared_transaction", f"{name}: the prepared transaction {found['gid']!r} is {found['seconds']:.0f} s old",
-                      "have its transaction manager finish it; it survives a switchover, and so do its locks")
+        yield Blocker(
+            "prepared_transaction",
+            f"{name}: the prepared transaction {found['gid']!r} is {found['seconds']:.0f} s old",
+            "have its transaction manager finish it; it survives a switchover, and so do its locks",
+        )
     if look["base_backups"]:
-        yield Blocker("base_backup", f"{name}: {look['base_backups']} base backups are being taken from it",
-                      "wait for them; a switchover breaks them off")
+        yield Blocker(
+            "base_backup",
+            f"{name}: {look['base_backups']} base backups are being taken from it",
+            "wait for them; a switchover breaks them off",
+        )
     if look["logical_walsenders"]:
         who = ", ".join(look["logical_walsenders"])
-        yield Blocker("logical_replication", f"{name}: changes are being decoded for {who}, for whom the stop waits",
-                      "stop these consumers, and see that their slots are failover slots")
+        yield Blocker(
+            "logical_replication",
+            f"{name}: changes are being decoded for {who}, for whom the stop waits",
+            "stop these consumers, and see that their slots are failover slots",
+        )
     if look["unarchived_segments"] > limits.unarchived_segments:
-        yield Blocker("archiver_backlog", f"{name}: {look['unarchived_segments']} WAL segments wait for the archiver",
-                      "see why archiving is behind: the stop waits for it")
+        yield Blocker(
+            "archiver_backlog",
+            f"{name}: {look['unarchived_segments']} WAL segments wait for the archiver",
+            "see why archiving is behind: the stop waits for it",
+        )
 
 
 def _about_poolers(evidence: Evidence) -> Iterator[Blocker]:
@@ -191,5 +225,8 @@ def _about_poolers(evidence: Evidence) -> Iterator[Blocker]:
     for proxy, pools in evidence.poolers.items():
         for pool, facts in pools.items():
             if facts["paused"]:
-                yield Blocker("paused_pooler", f"the pool {pool} of {proxy} is paused already, by somebody else",
-                              f"resume it: pgbouncer_pool on {proxy} with state: resumed")
+                yield Blocker(
+                    "paused_pooler",
+                    f"the pool {pool} of {proxy} is paused already, by somebody else",
+                    f"resume it: pgbouncer_pool on {proxy} with state: resumed",
+                )

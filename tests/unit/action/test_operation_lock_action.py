@@ -130,7 +130,8 @@ class Played(ActionModule):
 
     def __init__(self, args: dict[str, Any], *answers: dict[str, Any]) -> None:
         self._task = SimpleNamespace(args=args)
-        self.answers, self.asked = list(answers), []
+        self.answers = list(answers)
+        self.asked: list[dict[str, Any]] = []
 
     def _execute_module(self, module_name: str, module_args: dict[str, Any], **_options: Any) -> dict[str, Any]:
         assert module_name == "matriarch.pgcluster.operation_lock"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd import EtcdClient
 from ansible_collections.matriarch.pgcluster.plugins.modules import etcd_maintenance
 from ansible_collections.matriarch.pgcluster.tests.unit.conftest import RunModule
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd import FakeEtcd
@@ -160,7 +161,7 @@ class TestCompactAndDisarm:
         self, etcd: FakeEtcd, run_module: RunModule, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         full(etcd, "a")
-        monkeypatch.setattr(etcd_maintenance.EtcdClient, "disarm", lambda _client, _alarm: None)
+        monkeypatch.setattr(EtcdClient, "disarm", lambda _client, _alarm: None)
         assert "raised again" in run_module(etcd_maintenance, urls=etcd.urls, action="disarm")["msg"]
 
 
@@ -199,7 +200,7 @@ class TestMoveLeader:
         self, etcd: FakeEtcd, run_module: RunModule, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(etcd_maintenance, "SETTLING", 0)
-        monkeypatch.setattr(etcd_maintenance.EtcdClient, "move_leader", lambda _client, _member: None)
+        monkeypatch.setattr(EtcdClient, "move_leader", lambda _client, _member: None)
         answer = run_module(etcd_maintenance, urls=etcd.urls, action="move_leader", member="b")
         assert "took the request to make b its leader" in answer["msg"]
         assert answer["leader"] == "a"

@@ -91,7 +91,8 @@ def test_a_member_without_a_size_is_not_taken_for_a_small_one() -> None:
 def test_however_the_leader_moves_each_member_is_defragmented_once_while_all_are_well() -> None:
     chance = random.Random(20262)
     for _case in range(500):
-        count, done = chance.randint(1, 5), []
+        count = chance.randint(1, 5)
+        done: list[int] = []
         for _step in range(count):
             state = state_of(*"abcde"[:count], leader=chance.randint(1, count))
             steps = plan_defragmentation(state, storages(state), [], done, 1)

@@ -43,10 +43,14 @@ class World:
     clock: int = 1000
 
     def state(self) -> OperationState:
-        held = {"lock": self.lock, "revision": self.revision, "lease": 5, "seconds_left": 9} if self.lock else {}
+        held = (
+            OperationState(self.lock, revision=self.revision, lease=5, seconds_left=9)
+            if self.lock
+            else OperationState()
+        )
         newest_first = sorted(self.journal, reverse=True)
         entries = tuple(self.journal[key] for key in newest_first)
-        return OperationState(**held, journal=entries, journal_revisions=dict.fromkeys(newest_first, 1))
+        return replace(held, journal=entries, journal_revisions=dict.fromkeys(newest_first, 1))
 
     def tick(self) -> str:
         self.clock += 1

@@ -124,7 +124,7 @@ def everywhere(**changes: Any) -> Callable[[Case], Any]:
 
 
 def assign(**changes: Any) -> Callable[[Case], Any]:
-    return lambda case: [setattr(case, key, value) for key, value in changes.items()]
+    return lambda case: vars(case).update(changes)
 
 
 def postgres(name: str, **changes: Any) -> Callable[[Case], None]:
@@ -220,7 +220,7 @@ DEGRADED: list[tuple[Callable[[Case], Any], str]] = [
     (told_by("pg1", units={"matriarch-guard.socket": "failed"}), "pg1: matriarch-guard.socket is failed"),
     (
         told_by("pg1", postgres=None, problems=["postgres: no answer within 3 s"]),
-        "pg1: it could not be asked for all: postgres: no answer within 3 s",
+        "pg1: it did not tell everything: postgres: no answer within 3 s",
     ),
 ]
 

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cluster's status for playbooks: what to ask with, and how to show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host_report import GROUPS, parse_reports
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Status
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.status_picture import picture
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.status_tables import headline, tables, text
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.verdict import judge
+
+T = TypeVar("T")
+
+REPORT = frozenset({"poolers", "haproxy", "certificates", "postgres", "units", "problems"})
+
+
+def status_hosts(
+    topology: Mapping[str, Any], hostvars: Mapping[str, Mapping[str, Any]], variable: str, asked: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    told = {name: _report(hostvars[name].get(variable)) for name in topology["hosts"] if name in asked}
+    return {name: {**{group: name in topology[group] for group in GROUPS}, "report": told[name]} for name in told}
+
+
+def _report(answer: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What the module returned, without Ansible's own words; None where it did not come so far."""
+    told = {key: answer[key] for key in REPORT if key in answer} if answer else {}
+    return told if told.keys() == REPORT else None
+
+
+def status_of_silence(topology: Mapping[str, Any], asked: Collection[str]) -> dict[str, Any]:
+    hosts = parse_reports(status_hosts(topology, {name: {} for name in topology["hosts"]}, "", asked))
+    status = Status(cluster=None, hosts=hosts)
+    verdict = judge(status)
+    return {**status.facts(), "verdict": verdict.word, "reasons": verdict.reasons()}
+
+
+def status_text(answer: Mapping[str, Any], name: str) -> list[str]:
+    return _told(lambda: text(name, answer))
+
+
+def status_view(answer: Mapping[str, Any], name: str, topology: Mapping[str, Any]) -> dict[str, Any]:
+    return _told(
+        lambda: {
+            "name": name,
+            "verdict": answer["verdict"],
+            "headline": headline(name, answer),
+            "reasons": list(answer["reasons"]),
+            "tables": [asdict(table) for table in tables(answer)],
+            "picture": picture(answer, topology),
+        }
+    )
+
+
+def _told(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except (KeyError, TypeError, AttributeError) as error:
+        raise AnsibleFilterError(f"this is no status that patroni_cluster_info returned: {error!r}") from error
+
+
+class FilterModule:
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {
+            "status_hosts": status_hosts,
+            "status_of_silence": status_of_silence,
+            "status_text": status_text,
+            "status_view": status_view,
+        }

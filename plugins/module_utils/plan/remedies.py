@@ -1,0 +1,46 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The next command for a finding, to be copied into a shell: names are quoted. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+FAILOVER = "ansible-playbook failover.yml --check"
+ROLLING_RESTART = "ansible-playbook rolling_restart.yml"
+DISARM_ETCD = "ansible-playbook etcd_maintenance.yml -e etcd_maintenance_action=disarm"
+END_MAINTENANCE = "ansible-playbook maintenance.yml -e state=resumed"
+CANCEL_SWITCHOVER = "nothing to do; to cancel it: ansible-playbook switchover.yml -e switchover_cancel=true"
+SITE = "ansible-playbook site.yml"
+
+
+def converge(host: str) -> str:
+    """Make a host what the inventory says."""
+    return f"{SITE} --limit {shlex.quote(host)}"
+
+
+def bring_back(host: str) -> str:
+    """What a host needs that is away."""
+    return f"bring it back, then {converge(host)}"
+
+
+def clone_again(member: str) -> str:
+    """Give up a replica's data for a new copy of the leader's."""
+    return f"ansible-playbook member.yml -e member={shlex.quote(member)} -e state=reinitialized"
+
+
+def journal(unit: str, hosts: Iterable[str]) -> str:
+    """Read what a service says, on the hosts where it is in trouble."""
+    return f"journalctl -u {unit} -n 50, on {listed(hosts) or 'its hosts'}"
+
+
+def restart(unit: str, host: str) -> str:
+    """Start a service anew on one host."""
+    return f"systemctl restart {unit}, on {host}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a sentence."""
+    return ", ".join(names)

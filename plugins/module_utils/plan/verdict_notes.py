@@ -1,0 +1,34 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is worth knowing and harms nobody. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import CLUSTER, Finding, Status
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.remedies import CANCEL_SWITCHOVER, SITE
+
+
+def scheduled_switchover(status: Status) -> Iterator[Finding]:
+    planned = status.cluster.scheduled_switchover if status.cluster else None
+    if planned:
+        whom = "".join(f" {word} {planned[word]}" for word in ("from", "to") if planned[word])
+        yield Finding(CLUSTER, f"a switchover{whom} is scheduled for {planned['at']}", CANCEL_SWITCHOVER)
+
+
+def scheduled_restarts(status: Status) -> Iterator[Finding]:
+    for member in status.cluster_members:
+        if member.scheduled_restart:
+            problem = f"a restart is scheduled for {member.scheduled_restart}"
+            yield Finding(member.name, problem, "nothing to do; it restarts at that time")
+
+
+def unexpected_members(status: Status) -> Iterator[Finding]:
+    for member in status.cluster_members:
+        if status.members and member.name not in status.members:
+            yield Finding(member.name, "it is a member, but not in the inventory", f"add it there, then {SITE}")
+
+
+RULES = (scheduled_switchover, scheduled_restarts, unexpected_members)

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Put together what Patroni and etcd say of the whole cluster. Reads only, and whoever is silent is a finding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd import EtcdClient
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import FirstAnswer, first_answer
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni import PatroniClient
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import NobodyAnswered, RemoteError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Store
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading import read_etcd
+
+
+def read_cluster(clients: Iterable[PatroniClient], history: int) -> FirstAnswer[PatroniClient, ClusterState]:
+    """The cluster in the eyes of the first Patroni that answers, with the last `history` ends of timelines.
+
+    A Patroni that tells the cluster and no history is no reason to ask another. Raises NobodyAnswered.
+    """
+    return first_answer(clients, lambda client: _with_history(client, history))
+
+
+def _with_history(client: PatroniClient, count: int) -> ClusterState:
+    cluster = client.cluster()
+    if count <= 0:
+        return cluster
+    try:
+        return replace(cluster, history=client.history()[-count:])
+    except RemoteError:
+        return cluster
+
+
+def read_config(client: PatroniClient) -> dict[str, Any] | None:
+    """The dynamic configuration, or None where there is none."""
+    try:
+        return client.config()
+    except RemoteError:
+        return None
+
+
+def read_store(clients: Iterable[EtcdClient]) -> Store:
+    """The consensus store, if any of its servers answers."""
+    try:
+        state = read_etcd(clients).state
+    except NobodyAnswered as error:
+        return Store(None, error.unanswered)
+    return Store(state, state.unanswered)

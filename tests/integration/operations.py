@@ -1,0 +1,190 @@
+"""Playbooks as an operator runs them: to their end, or until the operator dies. And how the cluster stands then."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import ssl
+import subprocess
+import tempfile
+import urllib.request
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from integration.inventory import ROOT, Cluster, Machine
+from integration.watch import Connect, leader, value
+
+THOROUGH = os.environ.get("MATRIARCH_OPERATIONS_ALL") == "1"
+thorough = pytest.mark.skipif(not THOROUGH, reason="takes its time: only with MATRIARCH_OPERATIONS_ALL=1")
+
+LONGEST_RUN = 600
+# For how long an operator who dies may leave clients held.
+HELD_SECONDS = 20
+WHOLE_SECONDS = 120
+PLAIN = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+RESULT = re.compile(r"^\w.*? => (?=\{)", re.MULTILINE)
+TIMELINE = "SELECT ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended; `report` is what the operation wrote for programs, empty where it writes none."""
+
+    returncode: int
+    stdout: str
+    report: dict[str, Any]
+
+    @property
+    def ok(self) -> bool:
+        return self.returncode == 0
+
+    @property
+    def messages(self) -> list[Any]:
+        """The `msg` of every result that was printed, as it was before it was printed."""
+        return [result["msg"] for result in results(self.stdout) if "msg" in result]
+
+    @property
+    def said(self) -> str:
+        """All messages as text."""
+        return "\n".join("\n".join(map(str, m)) if isinstance(m, list) else str(m) for m in self.messages)
+
+    @property
+    def tail(self) -> str:
+        return self.stdout[-4000:]
+
+
+def results(stdout: str) -> Iterator[dict[str, Any]]:
+    for found in RESULT.finditer(stdout):
+        yield json.JSONDecoder().raw_decode(stdout, found.end())[0]
+
+
+class Run:
+    """A playbook that is running."""
+
+    def __init__(self, cluster: Cluster, playbook: str, check: bool, extra_vars: dict[str, Any]) -> None:
+        self._playbook = playbook
+        self._folder = tempfile.TemporaryDirectory()
+        self._report, self._stdout = (Path(self._folder.name) / name for name in ("report.json", "stdout"))
+        told = json.dumps({**extra_vars, "operation_report": str(self._report)})
+        mode = ["--check"] if check else []
+        command = ["ansible-playbook", *inventories(cluster), *mode, "--extra-vars", told]
+        with self._stdout.open("w") as stdout:
+            self._process = subprocess.Popen(
+                [*command, str(ROOT / "playbooks" / f"{playbook}.yml")],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env={**os.environ, **PLAIN},
+                start_new_session=True,
+            )
+
+    def finish(self, seconds: float = LONGEST_RUN) -> Outcome:
+        """Wait for its end; a run that takes longer is killed and fails the test."""
+        if self.lasts(seconds):
+            self.kill()
+            pytest.fail(f"{self._playbook} did not end within {seconds:.0f} s:\n{self._stdout.read_text()[-4000:]}")
+        report = json.loads(self._report.read_text()) if self._report.exists() else {}
+        return Outcome(self._process.returncode, self._stdout.read_text(), report)
+
+    def lasts(self, seconds: float) -> bool:
+        """Wait so long, or until it has ended: whether it still runs."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return True
+        return False
+
+    def kill(self) -> None:
+        """SIGKILL for the whole tree: Ansible's workers have sessions of their own, and outlive their process group."""
+        doomed: list[int] = []
+        young = [self._process.pid]
+        while young:  # those who have been stopped have no more children
+            send(signal.SIGSTOP, young)
+            doomed += young
+            young = [child for child in children(doomed) if child not in doomed]
+        send(signal.SIGKILL, doomed)
+        self._process.wait()
+
+
+def start(cluster: Cluster, playbook: str, *, check: bool = False, **extra_vars: Any) -> Run:
+    return Run(cluster, playbook, check, extra_vars)
+
+
+def play(
+    cluster: Cluster, playbook: str, *, check: bool = False, seconds: float = LONGEST_RUN, **extra_vars: Any
+) -> Outcome:
+    return start(cluster, playbook, check=check, **extra_vars).finish(seconds)
+
+
+def adhoc(cluster: Cluster, machine: Machine, module: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What a module of the collection answers on one host."""
+    told = ["--become", "--module-name", f"matriarch.pgcluster.{module}", "--args", json.dumps(arguments)]
+    done = subprocess.run(
+        ["ansible", *inventories(cluster), machine.name, *told],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env={**os.environ, **PLAIN},
+    )
+    answers = list(results(done.stdout))
+    assert len(answers) == 1, done.stdout + done.stderr
+    return answers[0]
+
+
+def inventories(cluster: Cluster) -> list[str]:
+    return [word for source in cluster.sources for word in ("--inventory", source)]
+
+
+def children(parents: Collection[int]) -> Iterator[int]:
+    """See proc_pid_stat(5): the second field, in brackets, may hold any character, the fourth is the parent."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            if int(stat.read_text().rpartition(")")[2].split()[1]) in parents:
+                yield int(stat.parent.name)
+
+
+def send(number: signal.Signals, processes: Collection[int]) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+
+
+def members(cluster: Cluster) -> list[dict[str, Any]]:
+    """What Patroni's GET /cluster tells of the members; nothing where no Patroni answers."""
+    context = ssl.create_default_context(cafile=str(cluster.ca))
+    for machine in cluster.postgres:
+        with (
+            suppress(OSError),
+            urllib.request.urlopen(f"https://{machine.address}:8008/cluster", context=context, timeout=5) as answer,
+        ):
+            told: list[dict[str, Any]] = json.load(answer)["members"]
+            return told
+    return []
+
+
+def is_whole(cluster: Cluster) -> bool:
+    """Whether one member leads, and all others stream on its timeline and count for a commit."""
+    found = members(cluster)
+    standbys = [member for member in found if member["role"] in ("sync_standby", "quorum_standby")]
+    return (
+        {member["name"] for member in found} == {machine.name for machine in cluster.postgres}
+        and len(found) - len(standbys) == 1
+        and all(member["state"] == "streaming" for member in standbys)
+        and len({member.get("timeline") for member in found}) == 1
+    )
+
+
+def standing(connect: Connect, cluster: Cluster) -> tuple[Machine, int]:
+    """Who leads, and on which timeline."""
+    leads = leader(connect, cluster)
+    own = next(instance for instance in cluster.instances if instance.name == leads.name)
+    with connect(own) as session:
+        return leads, value(session, TIMELINE)
