@@ -64,19 +64,19 @@ author:
 """
 
 EXAMPLES = r"""
-# inventories/shop/live.patroni.yml, beside the hosts.yml that the cluster was made from
+# inventories/shop.patroni.yml, beside the folder inventories/shop that the cluster was made from
 plugin: matriarch.pgcluster.patroni
 urls: [https://192.0.2.11:8008, https://192.0.2.12:8008, https://192.0.2.13:8008]
-ca_file: .secrets/ca/ca.crt
+ca_file: shop/.secrets/ca/ca.crt
 
-# ansible-inventory -i inventories/shop/hosts.yml -i inventories/shop/live.patroni.yml --graph
-# ansible leader -i inventories/shop/hosts.yml -i inventories/shop/live.patroni.yml -m ansible.builtin.command -a uptime
+# ansible-inventory -i inventories/shop -i inventories/shop.patroni.yml --graph
+# ansible leader -i inventories/shop -i inventories/shop.patroni.yml -m ansible.builtin.command -a uptime
 
 ---
 # Two clusters at once, and groups and variables of one's own
 plugin: matriarch.pgcluster.patroni
 urls: [https://192.0.2.11:8008, https://192.0.2.12:8008]
-ca_file: .secrets/ca/ca.crt
+ca_file: shop/.secrets/ca/ca.crt
 group_prefix: shop_
 keyed_groups:
   - key: patroni_state

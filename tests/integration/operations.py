@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -157,17 +158,20 @@ def send(number: signal.Signals, processes: Collection[int]) -> None:
             os.kill(process, number)
 
 
-def members(cluster: Cluster) -> list[dict[str, Any]]:
-    """What Patroni's GET /cluster tells of the members; nothing where no Patroni answers."""
+def patroni(cluster: Cluster) -> dict[str, Any]:
+    """What GET /cluster tells; nothing where no Patroni answers."""
     context = ssl.create_default_context(cafile=str(cluster.ca))
     for machine in cluster.postgres:
-        with (
-            suppress(OSError),
-            urllib.request.urlopen(f"https://{machine.address}:8008/cluster", context=context, timeout=5) as answer,
-        ):
-            told: list[dict[str, Any]] = json.load(answer)["members"]
+        url = f"https://{machine.address}:8008/cluster"
+        with suppress(OSError), urllib.request.urlopen(url, context=context, timeout=5) as answer:
+            told: dict[str, Any] = json.load(answer)
             return told
-    return []
+    return {"members": []}
+
+
+def members(cluster: Cluster) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = patroni(cluster)["members"]
+    return found
 
 
 def is_whole(cluster: Cluster) -> bool:
@@ -188,3 +192,12 @@ def standing(connect: Connect, cluster: Cluster) -> tuple[Machine, int]:
     own = next(instance for instance in cluster.instances if instance.name == leads.name)
     with connect(own) as session:
         return leads, value(session, TIMELINE)
+
+
+def started(connect: Connect, cluster: Cluster) -> dict[str, datetime]:
+    """Since when each member's PostgreSQL runs."""
+    found = {}
+    for instance in cluster.instances:
+        with connect(instance) as session:
+            found[instance.name] = value(session, "SELECT pg_postmaster_start_time()")
+    return found

@@ -109,7 +109,7 @@ class MemberSql(AbstractContextManager["MemberSql"]):
 
     def logical_walsenders(self) -> list[str]:
         """Who receives decoded changes: application name and address."""
-        return [f"{name} ({address})" for name, address in self._rows(LOGICAL)]
+        return [f"{name} ({address or 'local'})" for name, address in self._rows(LOGICAL)]
 
     def unarchived_segments(self) -> int:
         """WAL segments that wait to be archived; 0 where nothing is archived."""

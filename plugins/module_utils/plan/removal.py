@@ -145,13 +145,10 @@ def _objections_of_protection(cluster: ClusterState, leaving: Leaving) -> Iterat
 
 
 def _objections_of_etcd(leaving: Leaving, etcd: Voters) -> Iterator[str]:
-    if not etcd.healthy and _runs(leaving, ETCD_UNITS):
-        yield "nobody knows whether etcd can spare it: no member of etcd answers. Next: ansible-playbook status.yml"
-    if leaving.name not in etcd.healthy:
-        return
+    """Without a majority the leader leads only as long as every member confirms it (Patroni's failsafe mode)."""
     left = etcd.without(leaving.name)
     if not etcd.has_majority:
-        yield f"etcd has no majority and cannot remove a member: {etcd.told}. Next: bring its members back"
+        yield f"etcd has no majority, so nobody may leave: {etcd.told}. Next: bring its members back"
     elif not left.healthy:
         yield f"{leaving.name} is the last voter of etcd. Next: add another one first"
     elif not left.has_majority:

@@ -1,0 +1,146 @@
+"""Single members, pauses, and whole hosts, one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from integration.inventory import Cluster, Endpoint, Machine
+from integration.load import Load
+from integration.operations import (
+    WHOLE_SECONDS,
+    Outcome,
+    is_whole,
+    patroni,
+    play,
+    standing,
+    start,
+    started,
+    thorough,
+)
+from integration.watch import Connect, eventually, value
+from lab import Lab
+from testinfra.host import Host
+
+Login = Callable[[Machine], Host]
+LeftBehind = Callable[..., list[str]]
+NOTICED_SECONDS = 30
+REBOOTS_SECONDS = 1800
+# The kernel's own boot is this machine's.
+BOOTED = "systemctl show --timestamp=unix --property=UserspaceTimestamp --value"
+
+pytestmark = [pytest.mark.usefixtures("whole"), thorough]
+
+
+@pytest.fixture
+def replica(connect: Connect, cluster: Cluster) -> Machine:
+    leads, _timeline = standing(connect, cluster)
+    return next(machine for machine in cluster.postgres if machine != leads)
+
+
+def test_one_replica_is_restarted(connect: Connect, cluster: Cluster, database: str, replica: Machine) -> None:
+    before, standing_before = started(connect, cluster), standing(connect, cluster)
+    with Load(connect, cluster, database) as load:
+        outcome = play(cluster, "member", member=replica.name, state="restarted", only_pending=False)
+        assert outcome.ok, outcome.tail
+    assert load.errors == [], load
+    assert load.lost() == set(), load
+    after = started(connect, cluster)
+    assert {name for name, since in after.items() if since != before[name]} == {replica.name}
+    assert standing(connect, cluster) == standing_before
+
+
+def test_one_replica_is_cloned_anew(
+    connect: Connect, cluster: Cluster, login: Login, database: str, replica: Machine
+) -> None:
+    """Its data directory is another one afterwards, and holds everything."""
+    host = login(replica)
+    host.run_expect([0], "touch /var/lib/postgresql/*/main/of_the_old_copy")
+    with Load(connect, cluster, database) as load:
+        outcome = play(cluster, "member", member=replica.name, state="reinitialized")
+        assert outcome.ok, outcome.tail
+    assert load.errors == [], load
+    assert load.lost() == set(), load
+    assert host.run("ls /var/lib/postgresql/*/main/of_the_old_copy").rc != 0
+    eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
+    own = next(instance for instance in cluster.instances if instance.name == replica.name)
+    eventually(
+        "it has every row",
+        WHOLE_SECONDS,
+        lambda: count(connect, own, database) == count(connect, cluster.rw[0], database),
+    )
+
+
+def test_the_leader_is_not_cloned_anew(connect: Connect, cluster: Cluster) -> None:
+    before = standing(connect, cluster), started(connect, cluster)
+    assert not play(cluster, "member", member=before[0][0].name, state="reinitialized").ok
+    assert (standing(connect, cluster), started(connect, cluster)) == before
+
+
+def test_patroni_is_paused_and_goes_on(cluster: Cluster) -> None:
+    paused = play(cluster, "maintenance", state="paused", for_minutes=30)
+    try:
+        assert paused.ok, paused.tail
+        assert patroni(cluster).get("pause") is True
+        status = play(cluster, "status")
+        assert not status.ok
+        assert "Patroni is paused" in status.said
+    finally:
+        resumed = play(cluster, "maintenance", state="resumed")
+    assert resumed.ok, resumed.tail
+    assert "pause" not in patroni(cluster)
+
+
+def test_a_healthy_cluster_is_not_failed_over(connect: Connect, cluster: Cluster, replica: Machine) -> None:
+    before = standing(connect, cluster)
+    refused = play(cluster, "failover", check=True, candidate=replica.name)
+    assert not refused.ok
+    assert "this would be a switchover" in refused.said
+    idle = play(cluster, "failover")
+    assert idle.ok, idle.tail
+    assert idle.report["result"]["changed"] is False
+    assert standing(connect, cluster) == before
+
+
+def test_an_update_with_nothing_to_update_changes_nothing(connect: Connect, cluster: Cluster) -> None:
+    before = standing(connect, cluster), started(connect, cluster)
+    outcome = play(cluster, "rolling_update")
+    assert outcome.ok, outcome.tail
+    assert outcome.report["result"]["steps"] == []
+    assert (standing(connect, cluster), started(connect, cluster)) == before
+
+
+def test_every_host_is_rebooted(
+    connect: Connect, cluster: Cluster, lab: Lab, login: Login, database: str, left_behind: LeftBehind
+) -> None:
+    """Clients of the very pooler that goes down with its host have to connect again; they lose nothing by that."""
+    before = booted(login, cluster)
+    with Load(connect, cluster, database) as load:
+        outcome = reboot_every_host(cluster, lab)
+        assert outcome.ok, outcome.tail
+        assert outcome.report["clients"]["endpoints"]["pooled-rw"]["errors"] == 0, outcome.report["clients"]
+        load.await_everybody(NOTICED_SECONDS)
+    assert load.lost() == set(), load
+    assert [name for name, since in booted(login, cluster).items() if since == before[name]] == []
+    eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
+    assert left_behind() == []
+
+
+def reboot_every_host(cluster: Cluster, lab: Lab) -> Outcome:
+    """A host of the lab that reboots goes off; switching it on again is what a machine's firmware does."""
+    run, deadline = start(cluster, "rolling_reboot"), time.monotonic() + REBOOTS_SECONDS
+    while run.lasts(1) and time.monotonic() < deadline:
+        off = [host.name for host in lab.status() if host.state == "off"]
+        lab.start(*off, wait=False)
+    return run.finish(0)
+
+
+def booted(login: Login, cluster: Cluster) -> dict[str, str]:
+    return {machine.name: login(machine).check_output(BOOTED) for machine in cluster.machines}
+
+
+def count(connect: Connect, endpoint: Endpoint, database: str) -> int:
+    """How many rows there are of all clients' loads."""
+    with connect(endpoint, dbname=database) as session:
+        return int(value(session, "SELECT count(*) FROM promised"))

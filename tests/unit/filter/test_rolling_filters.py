@@ -1,0 +1,139 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plans as playbooks get them, from what the modules return."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible_collections.matriarch.pgcluster.plugins.filter.rolling import FilterModule
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.rolling_input import moment
+
+FILTERS = FilterModule().filters()
+NAMES = ("pg1", "pg2", "pg3")
+TOPOLOGY = {role: dict.fromkeys(NAMES, "10.0.0.1") for role in ("postgres", "etcd", "proxy")} | {"hosts": list(NAMES)}
+ETCD = {
+    "leader": "pg2",
+    "members": [
+        *({"name": name, "id": name, "healthy": True, "is_learner": False} for name in NAMES),
+        {"name": "", "id": "8e9e05c5", "healthy": False, "is_learner": True},
+    ],
+}
+UP = {"max_connections": {"old_value": "100", "new_value": "200"}}
+
+
+def facts(**changed):
+    """As patroni_cluster_info returns it, from what Patroni answers."""
+    members = [
+        {"name": name, "role": "replica", "state": "streaming", "timeline": 1, "lag": 0, "host": name, "port": 5432}
+        for name in NAMES
+    ]
+    members[0] |= {"role": "leader", "state": "running"}
+    for one in members:
+        one |= {"pending_restart": True, "pending_restart_reason": UP}
+    return ClusterState.from_json({"scope": "main", "members": members, **changed}).facts()
+
+
+def seen(**each):
+    return {name: dict(each) for name in NAMES}
+
+
+def told(plan):
+    json.dumps(plan)
+    return [f"{step['action']} {step['host']}" for step in plan["steps"]]
+
+
+def test_a_restart_as_a_playbook_asks_for_it():
+    plan = FILTERS["rolling_plan"](facts(), "restart", TOPOLOGY, seen(), ETCD, protection="zero_loss")
+    turns = [f"{action} {name}" for name in ("pg2", "pg3") for action in ("drain", "restart", "return")]
+    assert told(plan) == [*turns, "switchover pg1"]
+    assert plan["next"] == plan["steps"][0]
+    assert (plan["refused"], plan["next_refused"], plan["warnings"]) == ([], [], [])
+    drained = FILTERS["rolling_plan"](facts(), "restart", TOPOLOGY, seen(), ETCD, drained=["pg3"])
+    assert drained["next"]["action"] == "restart"
+    assert drained["next"]["host"] == "pg3"
+
+
+def test_updates_and_reboots():
+    outdated = {"pg1": {}, "pg2": {}, "pg3": {"outdated": ["patroni", "postgresql-17"]}}
+    plan = FILTERS["rolling_plan"](facts(), "update", TOPOLOGY, outdated, ETCD)
+    assert told(plan) == ["drain pg3", "update pg3", "return pg3"]
+    assert plan["steps"][1]["reason"] == "newer packages are there: patroni, postgresql-17"
+    booted = {"pg1": {"booted_at": 99}, "pg2": {"booted_at": "1970-01-01T00:01:41+00:00"}, "pg3": {"booted_at": 200.5}}
+    plan = FILTERS["rolling_plan"](facts(), "reboot", TOPOLOGY, booted, ETCD, began_at=101.0)
+    assert told(plan) == ["switchover pg1", "drain pg1", "reboot pg1", "return pg1"]
+
+
+def test_everybody_by_the_start_of_postgresql():
+    quiet = facts()
+    for one in quiet["members"]:
+        one |= {"pending_restart": False, "pending_restart_reason": {}}
+    started = seen(started_at="2026-01-01T00:00:00+00:00") | {"pg3": {"started_at": "2026-01-03T00:00:00+01:00"}}
+    options = {"everybody": True, "began_at": "2026-01-02T00:00:00Z"}
+    plan = FILTERS["rolling_plan"](quiet, "restart", TOPOLOGY, started, ETCD, **options)
+    assert told(plan) == ["drain pg2", "restart pg2", "return pg2", "switchover pg1"]
+
+
+def test_a_host_that_nobody_saw_does_not_answer():
+    plan = FILTERS["rolling_plan"](facts(), "restart", TOPOLOGY, {"pg1": {}, "pg2": {}}, ETCD)
+    assert (plan["steps"], plan["next"]) == ([], None)
+    assert "not answering: pg3" in plan["refused"][0]
+    assert plan["next_refused"] == plan["refused"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "reason"),
+    [
+        (("renew", TOPOLOGY, seen(), ETCD), {}, "the action 'renew' is none of restart, update, reboot"),
+        (("reboot", TOPOLOGY, seen(), ETCD), {}, "began_at is missing"),
+        (
+            ("restart", TOPOLOGY, seen(), ETCD),
+            {"everybody": True, "began_at": 5},
+            "started_at is missing for pg1, pg2, pg3",
+        ),
+        (("reboot", TOPOLOGY, seen(booted_at="soon"), ETCD), {"began_at": 5}, "soon"),
+        (("restart", TOPOLOGY, seen(), ETCD), {"protection": "full"}, "the protection 'full' is none of"),
+        (("restart", {}, seen(), ETCD), {}, "hosts"),
+    ],
+)
+def test_errors_are_ansibles(arguments, options, reason):
+    with pytest.raises(AnsibleFilterError, match=reason):
+        FILTERS["rolling_plan"](facts(), *arguments, **options)
+
+
+def test_a_date_needs_its_zone():
+    assert moment("1970-01-01T00:00:01Z") == 1.0
+    assert moment("12.5") == 12.5
+    assert moment(None) is None
+    with pytest.raises(ValueError, match="no time zone"):
+        moment("2026-01-01 00:00:00")
+
+
+def test_a_removal_as_a_playbook_asks_for_it():
+    found = {
+        "answers": True,
+        "active": ["patroni.service", "etcd.service"],
+        "routed_by": ["pg1"],
+        "proxies": ["pg1"],
+        "slots": {"pg1": ["pg3"]},
+    }
+    plan = FILTERS["removal_plan"](facts(), "pg3", found, ETCD, protection="zero_loss")
+    assert [step["action"] for step in plan["steps"]] == [
+        "unroute",
+        "stop_postgres",
+        "forget",
+        "drop_slot",
+        "remove_etcd",
+        "stop_etcd",
+    ]
+    assert plan["warnings"][0].startswith("zero_loss needs 2 standbys")
+    json.dumps(plan)
+    refused = FILTERS["removal_plan"](facts(), "pg1", found, ETCD)
+    assert refused["steps"] == []
+    assert refused["refused"][0].startswith("pg1 leads")
+    with pytest.raises(AnsibleFilterError, match="answers"):
+        FILTERS["removal_plan"](facts(), "pg3", {}, ETCD)
