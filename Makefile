@@ -6,7 +6,7 @@ export PYTHON
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab setup-tests demo demo-down test test-all lint unit sanity molecule bench-deploy build clean
+.PHONY: help setup setup-lab setup-tests demo demo-down test test-all lint unit sanity molecule bench-deploy bench-switchover build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ molecule: setup-tests setup-lab ## one Molecule scenario: make molecule SCENARIO
 
 bench-deploy: setup-lab ## how long deployments take on bare hosts
 	@python tests/bench/deploy.py
+
+bench-switchover: setup-lab ## how long clients wait while leadership changes hands
+	@python tests/bench/switchover.py
 
 build: setup ## the collection's tarball, checked as its user meets it
 	@tools/build

@@ -80,9 +80,10 @@ def removal_plan(
         leaving = Leaving(
             name=name,
             answers=found["answers"],
-            active=tuple(found.get("active", ())),
+            units=tuple(found.get("units", ())),
             routed_by=tuple(found.get("routed_by", ())),
             proxies=tuple(found.get("proxies", ())),
+            members=tuple(found.get("members", ())),
             slots={member: tuple(slots) for member, slots in found.get("slots", {}).items()},
             protection=protection,
             unprotected=unprotected,

@@ -150,8 +150,7 @@ def equip(params: dict[str, Any]) -> tuple[dict[str, Duty], Callable[[], None]]:
         duties |= member.all()
         undo.append(member.unmark)
     if params["haproxy_socket"]:
-        consoles = {pool: (str(at["socket_directory"]), int(at["port"])) for pool, at in params["poolers"].items()}
-        proxy = ProxyDuties(consoles, HaproxySocket(params["haproxy_socket"]))
+        proxy = ProxyDuties(consoles(params["poolers"]), HaproxySocket(params["haproxy_socket"]))
         duties |= proxy.all()
         undo.append(proxy.put_back)
 
@@ -161,6 +160,14 @@ def equip(params: dict[str, Any]) -> tuple[dict[str, Duty], Callable[[], None]]:
                 steps.callback(step)
 
     return duties, put_back
+
+
+def consoles(poolers: dict[str, Any]) -> dict[str, tuple[str, int]]:
+    """Directory and port of each pool's admin socket."""
+    try:
+        return {pool: (str(at["socket_directory"]), int(at["port"])) for pool, at in poolers.items()}
+    except (KeyError, TypeError, ValueError) as error:
+        raise MatriarchError("each of 'poolers' needs a 'socket_directory' and a 'port', which is a number") from error
 
 
 def main() -> None:

@@ -90,7 +90,7 @@ class Load:
             thread.join()
         self._end = time.monotonic()
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         counts = f"{len(self.acknowledged)} rows acknowledged, {len(self.unknown)} of unknown outcome"
         return f"{counts}, {len(self.errors)} errors, longest gap {self.longest_gap:.2f} s"
 

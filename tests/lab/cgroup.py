@@ -18,6 +18,8 @@ from .subnet import Subnet
 
 DEADLINE = 10.0  # seconds
 
+JOIN = 'echo $$ > "$0"/cgroup.procs'  # in a shell whose $0 is the group
+
 
 @dataclass(frozen=True)
 class Group:
@@ -39,8 +41,12 @@ class Group:
 
     def enclose(self, command: Sequence[str]) -> list[str]:
         """The command as a background process that is in the group before it starts, as is all it starts."""
-        join = 'echo $$ > "$0"/cgroup.procs && exec setsid --fork "$@"'
-        return ["sh", "-c", join, str(self.path), *command]
+        return ["sh", "-c", f'{JOIN} && exec setsid --fork "$@"', str(self.path), *command]
+
+    def enclose_again(self, command: Sequence[str], exit_code: int) -> list[str]:
+        """The same for a command that is started again when it ends with this exit code, from outside of the group."""
+        loop = f"""while sh -c '{JOIN} && exec "$@"' "$0" "$@"; [ $? -eq {exit_code} ]; do :; done"""
+        return ["setsid", "--fork", "sh", "-c", loop, str(self.path), *command]
 
     def init(self) -> int | None:
         """Process 1 of the host, as this machine numbers it."""

@@ -14,9 +14,11 @@ from . import cgroup, delay, network
 from .errors import LabError
 from .host import Host
 from .inside import ssh_command
-from .shell import attempt
+from .shell import attempt, wait_until
 
 DEADLINE = 90.0  # seconds from power on to a booted system
+START = 10.0  # seconds until the first process runs
+REBOOT = 133  # the exit code by which systemd-nspawn says that the host wants to be booted again
 
 
 def is_on(host: Host) -> bool:
@@ -32,13 +34,15 @@ def on(host: Host) -> None:
     network.unplug(host)  # what is left of the last time
     with host.console.open("ab") as console:
         subprocess.run(
-            group.enclose(_nspawn(host)),
+            group.enclose_again(_nspawn(host), REBOOT),
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
             env={**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
             check=True,
         )
+    if not wait_until(lambda: is_on(host), START):
+        raise LabError(f"{host.name}: systemd-nspawn did not start within {START:.0f} s; see {host.console}")
 
 
 def _nspawn(host: Host) -> list[str]:

@@ -131,8 +131,9 @@ def reboot_every_host(cluster: Cluster, lab: Lab) -> Outcome:
     """A host of the lab that reboots goes off; switching it on again is what a machine's firmware does."""
     run, deadline = start(cluster, "rolling_reboot"), time.monotonic() + REBOOTS_SECONDS
     while run.lasts(1) and time.monotonic() < deadline:
-        off = [host.name for host in lab.status() if host.state == "off"]
-        lab.start(*off, wait=False)
+        for host in lab.status():
+            if host.state == "off":
+                lab.start(host.name, wait=False)
     return run.finish(0)
 
 

@@ -27,16 +27,17 @@ STANDBYS_FOR = {"zero_loss": 2, "balanced": 1, "async": 0}
 class Leaving:
     """A host that shall go, and what of it is still there.
 
-    `active`: its units that run, empty where it does not answer. `routed_by`: the proxies whose HAProxy names it.
-    `slots`: the replication slots on each member. `proxies`: all proxies. `unprotected`: the user accepts that no
-    synchronous standby is left.
+    `units`: those that run there or would after a boot, empty where it does not answer. `routed_by`: the proxies whose
+    HAProxy sends clients to it. `proxies`, `members`: all that the inventory names. `slots`: the replication slots on
+    each member. `unprotected`: the user accepts that no synchronous standby is left.
     """
 
     name: str
     answers: bool = True
-    active: tuple[str, ...] = ()
+    units: tuple[str, ...] = ()
     routed_by: tuple[str, ...] = ()
     proxies: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
     slots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     protection: str = "async"
     unprotected: bool = False
@@ -44,20 +45,21 @@ class Leaving:
 
 @dataclass(frozen=True)
 class RemovalStep:
-    """One step; `action` is one of these, and `on` says at which hosts.
+    """One step; `action` is one of these, `on` says at which hosts, and `units` what is stopped there.
 
-    unroute: HAProxy forgets the host. stop_proxy, stop_postgres, stop_etcd: its units are stopped and disabled. forget:
-    wait until Patroni lists it no more, which takes its ttl. drop_slot: its replication slot goes. move_etcd_leader:
-    another voter leads etcd. remove_etcd: it is no member of etcd any more.
+    unroute: HAProxy sends nobody there any more. stop_proxy, stop_postgres, stop_etcd: its units are stopped and
+    disabled. forget: wait until Patroni lists it no more, which takes its ttl. drop_slot: its replication slot goes.
+    move_etcd_leader: another voter leads etcd. remove_etcd: it is no member of etcd any more.
     """
 
     action: str
     on: tuple[str, ...]
     reason: str
+    units: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """The step as a filter returns it."""
-        return {**asdict(self), "on": list(self.on)}
+        return {**asdict(self), "on": list(self.on), "units": list(self.units)}
 
 
 @dataclass(frozen=True)
@@ -93,13 +95,13 @@ def _steps(cluster: ClusterState, leaving: Leaving, etcd: Voters) -> Iterator[Re
     here = (leaving.name,)
     if leaving.routed_by:
         yield RemovalStep("unroute", leaving.routed_by, "no client shall be sent there")
-    if _runs(leaving, PROXY_UNITS):
-        yield RemovalStep("stop_proxy", here, "its own endpoints close")
-    if _runs(leaving, POSTGRES_UNITS):
-        yield RemovalStep("stop_postgres", here, "it stops replicating, in order")
+    if units := _present(leaving, PROXY_UNITS):
+        yield RemovalStep("stop_proxy", here, "its own endpoints close", units)
+    if units := _present(leaving, POSTGRES_UNITS):
+        yield RemovalStep("stop_postgres", here, "it stops replicating, in order", units)
     if cluster.member(leaving.name):
         yield RemovalStep("forget", _speakers(cluster, leaving), "Patroni shall not count on it")
-    if holders := _slot_holders(cluster, leaving):
+    if (holders := _slot_holders(cluster, leaving)) and not _others_away(cluster, leaving):
         yield RemovalStep("drop_slot", holders, "its slot would keep WAL until the disk is full")
     if leaving.name in etcd.healthy and etcd.leader == leaving.name and len(etcd.healthy) > 1:
         yield RemovalStep("move_etcd_leader", here, "etcd shall not have to elect")
@@ -108,19 +110,19 @@ def _steps(cluster: ClusterState, leaving: Leaving, etcd: Voters) -> Iterator[Re
         yield RemovalStep(
             "remove_etcd", _voters(left), f"it is no member any more; {len(left.healthy)} voters are left"
         )
-    if _runs(leaving, ETCD_UNITS):
-        yield RemovalStep("stop_etcd", here, "its member is gone")
+    if units := _present(leaving, ETCD_UNITS):
+        yield RemovalStep("stop_etcd", here, "its member is gone", units)
 
 
 def _objections(cluster: ClusterState, leaving: Leaving, etcd: Voters) -> Iterator[str]:
     name, leader = leaving.name, cluster.leader
     member = cluster.member(name)
     if cluster.paused:
-        yield "Patroni is paused, so nobody would take over meanwhile. Next: end the maintenance mode"
+        yield "Patroni is paused, so nobody would take over meanwhile. Next: playbooks/maintenance.yml -e state=resumed"
     if leader is None:
-        yield "the cluster has no leader. Next: ansible-playbook status.yml"
+        yield "the cluster has no leader. Next: playbooks/status.yml"
     if member is not None and member is leader:
-        yield f"{name} leads. Next: ansible-playbook switchover.yml, and then again"
+        yield f"{name} leads. Next: playbooks/switchover.yml, and then this again"
     if member is not None and member.is_up and not leaving.answers:
         yield f"{name} runs, but does not answer, so it cannot be stopped. Next: bring it back, or cut its power"
     if leaving.proxies == (name,):
@@ -140,7 +142,7 @@ def _objections_of_protection(cluster: ClusterState, leaving: Leaving) -> Iterat
     elif not leaving.unprotected:
         yield (
             f"{leaving.name} is the last standby: the leader would be the only copy. "
-            "Next: add or repair another one, or accept that"
+            "Next: add or repair another one, or accept that: unprotected=true"
         )
 
 
@@ -164,15 +166,23 @@ def _losses(cluster: ClusterState, leaving: Leaving, etcd: Voters) -> Iterator[s
         yield from cluster.problems([m.name for m in standbys])
     left = len(etcd.healthy) - 1
     if leaving.name in etcd.healthy and left % 2 == 0:
-        yield f"{left} voters of etcd survive no more failures than {left - 1}. Next: add one, or remove another"
+        yield (
+            f"{left} voters of etcd survive no more failures than {left - 1}. "
+            "Next: put another host into the group etcd, or take one more out, before site.yml"
+        )
+    if (holders := _slot_holders(cluster, leaving)) and (away := _others_away(cluster, leaving)):
+        yield (
+            f"the slot of {leaving.name} on {', '.join(holders)} keeps WAL until Patroni's member_slots_ttl is over: "
+            f"dropped at once, that of {', '.join(away)} would go too, and it could not catch up"
+        )
 
 
-def _runs(leaving: Leaving, units: tuple[str, ...]) -> bool:
-    return any(unit in leaving.active for unit in units)
+def _present(leaving: Leaving, units: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(unit for unit in units if unit in leaving.units)
 
 
 def _has_postgres(cluster: ClusterState, leaving: Leaving) -> bool:
-    return cluster.member(leaving.name) is not None or _runs(leaving, POSTGRES_UNITS)
+    return cluster.member(leaving.name) is not None or bool(_present(leaving, POSTGRES_UNITS))
 
 
 def _standbys(cluster: ClusterState, leaving: Leaving) -> list[Member]:
@@ -191,6 +201,11 @@ def _slot_holders(cluster: ClusterState, leaving: Leaving) -> tuple[str, ...]:
     if any(slot_name(m.name) == slot for m in cluster.members if m.name != leaving.name):
         return ()
     return tuple(name for name, slots in leaving.slots.items() if slot in slots and name != leaving.name)
+
+
+def _others_away(cluster: ClusterState, leaving: Leaving) -> tuple[str, ...]:
+    """Members that Patroni does not list now, and whose slots it keeps for a while, too."""
+    return tuple(name for name in leaving.members if name != leaving.name and cluster.member(name) is None)
 
 
 def _voters(etcd: Voters) -> tuple[str, ...]:

@@ -47,6 +47,13 @@ def leader_not_running(status: Status) -> Iterator[Finding]:
         yield Finding(leader.name, f"it leads, but its PostgreSQL is {leader.state}", journal("patroni", [leader.name]))
 
 
+def leader_is_silent(status: Status) -> Iterator[Finding]:
+    """Patroni calls a host that is off the leader until its lease has run out; nobody else may lead before."""
+    leader = status.leader
+    if leader and status.is_silent(leader.name):
+        yield Finding(leader.name, "it leads, but its host does not answer: writes may wait for its lease to end", FAILOVER)
+
+
 def several_primaries(status: Status) -> Iterator[Finding]:
     """By what each PostgreSQL says of itself, whatever Patroni thinks."""
     primaries = [name for name, instance in status.instances() if instance.in_recovery is False]
@@ -87,6 +94,7 @@ RULES = (
     nobody_answers,
     no_leader,
     leader_not_running,
+    leader_is_silent,
     several_primaries,
     commits_wait_in_vain,
     no_way_to_the_leader,

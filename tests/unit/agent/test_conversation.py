@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.channel import Channel
@@ -73,7 +74,9 @@ def start(identities):
 
     yield start_one
     for agent in agents:
-        agent._server._listener.close()
+        with suppress(RemoteError), Channel("pg1", "127.0.0.1", agent.port, identities["ctl1"]):
+            pass
+        assert agent.has_ended()
 
 
 @pytest.fixture

@@ -48,14 +48,15 @@ def proxy(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with tempfile.TemporaryDirectory(prefix="proxy-") as name:  # short, for a socket's path has 107 bytes at most
         here = Path(name)
-        poolers = [FakePgBouncer(here, port) for port in (6432, 6433)]
+        rw, ro = FakePgBouncer(here, 6432), FakePgBouncer(here, 6433)
         haproxy = FakeHaproxy()
         socket = UnixServer(here / "admin.sock", haproxy.answer)
         consoles = {"rw": (name, 6432), "ro": (name, 6433)}
         duties = ProxyDuties(consoles, HaproxySocket(socket.path))
-        yield Proxy(*poolers, haproxy, FakeSystemd(tmp_path), duties)
-        for each in (*poolers, socket):
-            each.stop()
+        yield Proxy(rw, ro, haproxy, FakeSystemd(tmp_path), duties)
+        rw.stop()
+        ro.stop()
+        socket.stop()
 
 
 def test_pools_are_looked_at_and_left_alone(proxy):
@@ -103,7 +104,7 @@ def test_a_hold_that_is_missed_when_nobody_holds_on_any_more(proxy):
 
 def test_a_pooler_that_refuses_to_pause_leaves_none_held(proxy):
     proxy.ro.refused.add("PAUSE")
-    with pytest.raises(RemoteError, match="'PAUSE' to PgBouncer at .*, port 6433: no memory"):
+    with pytest.raises(RemoteError, match=r"'PAUSE' to PgBouncer at .*, port 6433: no memory"):
         proxy.duties.hold(pools=BOTH, patience=5)
     assert (proxy.paused, proxy.duties.held) == ([False, False], set())
 

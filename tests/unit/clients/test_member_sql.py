@@ -44,7 +44,7 @@ class FakePsycopg:
             assert self.answer is not None, "psycopg raises: the last operation didn't produce a result"
             return self.answer
 
-        return SimpleNamespace(description=self.answer and ["column"], fetchall=fetch)
+        return SimpleNamespace(description=self.answer is not None, fetchall=fetch)
 
 
 @pytest.fixture
@@ -130,7 +130,9 @@ def test_orders_have_no_answer(sql, psycopg, order, statement):
 
 def test_postgresqls_words_come_through(sql, psycopg):
     psycopg.error = psycopg.Error("connection failed: no such file\n")
-    with pytest.raises(RemoteError, match="^asking PostgreSQL in /run/postgresql, port 5433: connection failed") as told:
+    with pytest.raises(
+        RemoteError, match=r"^asking PostgreSQL in /run/postgresql, port 5433: connection failed"
+    ) as told:
         sql.flushed()
     assert told.value.reason == "connection failed: no such file"
 

@@ -116,7 +116,7 @@ def test_a_date_needs_its_zone():
 def test_a_removal_as_a_playbook_asks_for_it():
     found = {
         "answers": True,
-        "active": ["patroni.service", "etcd.service"],
+        "units": ["patroni.service", "etcd.service"],
         "routed_by": ["pg1"],
         "proxies": ["pg1"],
         "slots": {"pg1": ["pg3"]},

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pytest
+from ansible_collections.matriarch.pgcluster.tests.unit.fakes.haproxy import FakeHaproxy, UnixServer
 
 from .program import load
 
@@ -40,3 +44,26 @@ def test_a_silent_haproxy_leaves_the_file_alone(files, monkeypatch):
     with pytest.raises(TimeoutError):
         files.keep()
     assert files.STATE.read_text() == before
+
+
+@pytest.fixture
+def haproxy(monkeypatch):
+    fake = FakeHaproxy()
+    with tempfile.TemporaryDirectory(prefix="haproxy-") as name:  # short, for a socket's path has 107 bytes at most
+        server = UnixServer(Path(name) / "admin.sock", fake.answer)
+        monkeypatch.setattr(state, "SOCKET", server.path)
+        yield fake
+        server.stop()
+
+
+def test_a_drained_server_serves_again(haproxy, capsys):
+    haproxy.servers["replicas", "pg2"].state = "drain"
+    state.ready("replicas/pg2")
+    assert haproxy.servers["replicas", "pg2"].state == "ready"
+    assert haproxy.asked == ["set server replicas/pg2 state ready"]
+    assert capsys.readouterr().out.strip() == ""
+
+
+def test_a_server_that_is_not_there_is_told_to_the_journal(haproxy, capsys):
+    state.ready("replicas/pg9")
+    assert capsys.readouterr().out.strip() == "No such server."

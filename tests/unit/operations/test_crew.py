@@ -7,6 +7,7 @@ import threading
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.server import AgentServer
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.wire import Identity
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
     DeadlineExceeded,
     MatriarchError,
@@ -18,6 +19,7 @@ from ansible_collections.matriarch.pgcluster.tests.unit.fakes.agents import Fake
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.authority import Authority
 
 LONG = 20.0
+NOBODY = Identity("", "", "")
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def agents(monkeypatch):
 
 
 def crew_on(agents):
-    return Crew(dict.fromkeys(agents.hosts, "10.0.0.1"), 8010, None)
+    return Crew(dict.fromkeys(agents.hosts, "10.0.0.1"), 8010, NOBODY)
 
 
 def test_over_tls_with_one_silent_agent(tmp_path):
@@ -106,5 +108,5 @@ def test_everybody_is_hung_up_on_in_the_end(agents):
 
 
 def test_nobody_is_a_crew_too():
-    with Crew({}, 8010, None) as crew:
+    with Crew({}, 8010, NOBODY) as crew:
         assert (crew.of(["pg1"]), crew.silent, crew.ask_all([], "pools")) == ([], {}, {})

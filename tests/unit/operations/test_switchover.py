@@ -233,7 +233,9 @@ def test_status_unknown_and_the_old_leader_stays(agents):
 def test_when_patroni_says_that_it_failed_nobody_waits_for_what_will_not_come(agents):
     agents.outcome = refusal(503, "Switchover failed")
     told = Run(agents, SOON, seen=(OLD, NEW)).expect(Refused)
-    assert "pg1 still leads; Patroni's answer: POST /switchover on https://pg1:8008: HTTP 503: Switchover failed" in told
+    assert (
+        "pg1 still leads; Patroni's answer: POST /switchover on https://pg1:8008: HTTP 503: Switchover failed" in told
+    )
 
 
 def test_a_request_without_an_answer_may_have_been_heard(agents):
@@ -355,7 +357,7 @@ def test_a_fault_in_the_operation_itself_leaves_nothing_behind(agents, way):
         raise ZeroDivisionError
 
     run = Run(agents, way)
-    run.cluster = fault
+    run.cluster = fault  # type: ignore[method-assign]
     with pytest.raises(ZeroDivisionError):
         run()
     assert agents.left_behind() == {}

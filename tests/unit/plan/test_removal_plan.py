@@ -44,7 +44,7 @@ def leaving(name: str = "pg3", **changed: Any) -> Leaving:
     return replace(
         Leaving(
             name,
-            active=UNITS,
+            units=UNITS,
             routed_by=("pg1", "pg2", "pg3"),
             proxies=("pg1", "pg2", "pg3"),
             slots={"pg1": (name, "other"), "pg2": (name,)},
@@ -69,7 +69,7 @@ def test_a_host_that_does_everything_leaves_clients_first_and_its_vote_last():
 
 
 def test_a_dead_host_leaves_what_others_keep_of_it():
-    dead = leaving(answers=False, active=())
+    dead = leaving(answers=False, units=())
     plan = plan_removal(cluster(2), dead, voters(3, "pg3"))
     assert actions(plan.steps) == ["unroute", "drop_slot", "remove_etcd"]
 
@@ -87,10 +87,10 @@ def test_etcds_leader_hands_over_first_and_a_learner_just_goes():
 
 
 REFUSED = [
-    (cluster(), leaving("pg1"), voters(), "pg1 leads. Next: ansible-playbook switchover.yml"),
+    (cluster(), leaving("pg1"), voters(), "pg1 leads. Next: playbooks/switchover.yml"),
     (cluster(paused=True), leaving(), voters(), "Patroni is paused"),
     (ClusterState("main", (member("pg2"), member("pg3"))), leaving(), voters(), "no leader"),
-    (cluster(), leaving(answers=False, active=()), voters(), "pg3 runs, but does not answer"),
+    (cluster(), leaving(answers=False, units=()), voters(), "pg3 runs, but does not answer"),
     (cluster(), leaving(proxies=("pg3",)), voters(), "pg3 is the only proxy"),
     (cluster(2), leaving("pg2", protection="zero_loss", unprotected=True), voters(), "nothing could be written"),
     (cluster(2), leaving("pg2", protection="balanced"), voters(), "the leader would be the only copy"),
@@ -169,7 +169,7 @@ def test_slots_are_named_as_patroni_does(name, slot):
 
 def test_a_slot_that_another_member_shares_stays():
     state = ClusterState("main", (member("pg1", "leader"), member("a-b"), member("a.b")))
-    plan = plan_removal(state, Leaving("a.b", slots={"pg1": ("a_b",)}, active=POSTGRES_UNITS), voters())
+    plan = plan_removal(state, Leaving("a.b", slots={"pg1": ("a_b",)}, units=POSTGRES_UNITS), voters())
     assert actions(plan.steps) == ["stop_postgres", "forget"]
 
 
@@ -179,7 +179,7 @@ def follow(state: ClusterState, who: Leaving, etcd: Voters, step: RemovalStep) -
         who = replace(who, routed_by=())
     elif step.action.startswith("stop_"):
         gone = {"stop_proxy": PROXY_UNITS, "stop_postgres": POSTGRES_UNITS, "stop_etcd": ETCD_UNITS}[step.action]
-        who = replace(who, active=tuple(unit for unit in who.active if unit not in gone))
+        who = replace(who, units=tuple(unit for unit in who.units if unit not in gone))
         members = (replace(m, state="stopped") if m.name == who.name else m for m in state.members)
         state = replace(state, members=tuple(members)) if step.action == "stop_postgres" else state
     elif step.action == "forget":
@@ -203,7 +203,7 @@ def random_case(chance: random.Random) -> tuple[ClusterState, Leaving, Voters]:
     who = leaving(
         name,
         answers=chance.random() < 0.8,
-        active=tuple(unit for unit in UNITS if chance.random() < 0.8),
+        units=tuple(unit for unit in UNITS if chance.random() < 0.8),
         protection=chance.choice(["zero_loss", "balanced", "async"]),
         unprotected=chance.random() < 0.5,
     )
@@ -231,5 +231,5 @@ def test_whatever_is_there_no_step_costs_a_majority_or_the_last_copy_and_each_in
         assert standbys or who.protection != "zero_loss" or "stop_postgres" not in actions(steps)
         assert state.member(who.name) is None
         assert who.name not in etcd.healthy
-        assert not set(who.active) & set(UNITS)
+        assert not set(who.units) & set(UNITS)
     assert planned > 500

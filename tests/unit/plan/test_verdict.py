@@ -330,6 +330,14 @@ def test_a_name_cannot_become_a_command() -> None:
         assert shlex.split(each["next"].partition("then ")[2])[-1] == evil
 
 
+def test_a_leader_whose_host_is_silent_keeps_clients_from_writing() -> None:
+    case = Case()
+    silence(case, "pg1")
+    verdict = case.judge()
+    assert verdict.word == "critical"
+    assert "its host does not answer" in verdict.reasons()[0]["problem"]
+
+
 def random_case(chance: random.Random) -> tuple[Case, bool]:
     """Any mixture of faults, and whether clients cannot write or data is at risk, from how it was made."""
     case = Case(sync=Sync("sync", strict=chance.random() < 0.5))
@@ -339,12 +347,12 @@ def random_case(chance: random.Random) -> tuple[Case, bool]:
     case.members = {name: member(name, "sync_standby", state=state) for name, state in states.items()}
     case.members["pg1"]["role"] = "leader" if leads else "replica"
     case.etcd_down = {name for name in NAMES if chance.random() < 0.3}
-    reached, primaries, ways, expired = 0, 0, 0, False
+    primaries, ways, expired, headless = 0, 0, False, False
     for name in NAMES:
         if chance.random() < 0.25:
             silence(case, name)
+            headless |= leads and name == "pg1"
             continue
-        reached += 1
         days, leader, primary = chance.choice([-3, 5, 300, 300]), chance.choice(["pg1", None]), chance.random() < 0.3
         case.report(name).update(
             certificates=[fake.certificate(days)],
@@ -357,7 +365,7 @@ def random_case(chance: random.Random) -> tuple[Case, bool]:
         primaries += primary
     waits = leads and case.sync.strict and "streaming" not in (states["pg2"], states["pg3"])
     broken = not leads or states["pg1"] == "crashed" or len(case.etcd_down) > 1
-    return case, broken or waits or primaries > 1 or not ways or expired
+    return case, broken or headless or waits or primaries > 1 or not ways or expired
 
 
 @pytest.mark.parametrize("seed", range(300))

@@ -127,6 +127,7 @@ def test_a_client_that_hangs_at_the_end_holds_nothing_up(database, folder, monke
     monkeypatch.setattr(daemon, "READING_BACK", 0.0)
     control.start(job(RW, RO), folder, database.connect, PATIENT)
     database.set("hangs")
+    assert until(lambda: all(log.in_flight for log in folder.read().logs))
     folder.ask_to_stop()
     assert until(lambda: all(not log.in_flight for log in folder.read().logs))
     assert {len(log.unknown) for log in folder.read().logs} == {1}

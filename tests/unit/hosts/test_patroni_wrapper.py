@@ -1,0 +1,86 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from .program import ROLES
+
+WRAPPER = ROLES / "patroni" / "files" / "matriarch-patroni"
+
+MAIN = """
+import json, socket, sys
+
+def main():
+    print(json.dumps(sys.argv[1:]))
+    try:
+        from patroni.dcs.etcd3 import Etcd3
+        with socket.socket() as sock:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
+            Etcd3().set_socket_options(sock, [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)])
+            print(sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) != 0,
+                  sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0)
+    except (ImportError, AttributeError):
+        print("another Patroni")
+    return 3
+"""
+
+ETCD3 = """
+class Base:
+    def set_socket_options(self, sock, options):
+        for option in options or ():
+            sock.setsockopt(*option)
+
+class Etcd3(Base):
+    pass
+"""
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run_with(etcd3, *command):
+        package = tmp_path / "patroni"
+        (package / "dcs").mkdir(parents=True)
+        for name, text in {"__init__": "", "__main__": MAIN, "dcs/__init__": "", "dcs/etcd3": etcd3}.items():
+            if text is not None:
+                (package / f"{name}.py").write_text(text)
+        command = command or (str(WRAPPER), "/etc/patroni/config.yml")
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+        return subprocess.run(
+            [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=20, check=False
+        )
+
+    return run_with
+
+
+def test_requests_leave_at_once_and_connections_are_kept_alive_as_before(run):
+    done = run(ETCD3)
+    assert done.stdout.splitlines() == ['["/etc/patroni/config.yml"]', "True True"]
+    assert (done.returncode, done.stderr) == (3, "")
+
+
+@pytest.mark.parametrize("etcd3", [None, "class Etcd4: pass", "class Etcd3: pass"], ids=["none", "renamed", "changed"])
+def test_a_patroni_that_has_changed_runs_as_it_is(run, etcd3):
+    done = run(etcd3)
+    assert done.stdout.splitlines() == ['["/etc/patroni/config.yml"]', "another Patroni"]
+    assert done.returncode == 3
+    assert done.stderr.startswith("requests to etcd are sent as this Patroni does: ")
+
+
+def test_a_process_that_imports_it_once_more_starts_no_second_patroni(run):
+    done = run(ETCD3, "-c", f"import runpy; runpy.run_path({str(WRAPPER)!r}, run_name='__mp_main__')")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_without_patroni_there_is_nothing_to_run(tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, str(WRAPPER)], env=environment, capture_output=True, text=True, timeout=20, check=False
+    )
+    assert done.returncode == 1
+    assert "No module named 'patroni'" in done.stderr
