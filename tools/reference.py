@@ -1,12 +1,13 @@
 """Write docs/reference.md from what the code says of itself: `reference.py`, or `reference.py --check`.
 
-Sources: the playbooks' first comments and plays, roles/*/meta/argument_specs.yml, and the documentation of modules and
-filters. With --check nothing is written, and a page that is not up to date ends the program with status 1.
+Sources: the playbooks' first comments and plays, roles/*/meta/argument_specs.yml, and the documentation of modules,
+inventory plugins and filters. With --check nothing is written, and a page that is not up to date ends the program with status 1.
 """
 
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 import re
 import sys
@@ -30,12 +31,14 @@ terminal, and all options, examples and results of a module.
 MARKUP = re.compile(r"\b(?:O|RV|V|C|E|I|B|M|P)\(([^()]*)\)")
 # What stands before an option's or a result's own name when it belongs to another plugin or role, and after a plugin's.
 FOREIGN = re.compile(r"^[\w.]+#\w+:(?:main:)?")
+# How a playbook's first comment shows a call.
+CALL = "#   "
 KIND = re.compile(r"#\w+$")
 
 
 def page() -> str:
     """The whole page."""
-    parts = (HEAD, *playbooks(), "## Roles\n", *map(role, role_names()), *modules(), *filters())
+    parts = (HEAD, *playbooks(), "## Roles\n", *map(role, role_names()), *modules(), *inventories(), *filters())
     return "\n".join(parts)
 
 
@@ -43,15 +46,19 @@ def playbooks() -> Iterator[str]:
     yield "## Playbooks\n"
     for path in sorted((ROOT / "playbooks").glob("*.yml")):
         text = path.read_text(encoding="utf-8")
-        purpose = " ".join(line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))
+        said = list(itertools.takewhile(lambda line: line.startswith("#"), text.splitlines()[1:]))
+        purpose = " ".join(line.lstrip("# ") for line in said if not line.startswith(CALL))
+        calls = [f"    {line.removeprefix(CALL)}" for line in said if line.startswith(CALL)]
         plays = [f"{number}. {play['name']}" for number, play in enumerate(yaml.safe_load(text), 1)]
-        yield "\n".join([f"### `matriarch.pgcluster.{path.stem}`\n", f"{purpose}\n", *plays, ""])
+        blocks = [[f"### `matriarch.pgcluster.{path.stem}`"], [purpose], calls, plays]
+        yield "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
 def role_names() -> list[str]:
-    """In the order in which site.yml applies them."""
+    """In the order in which site.yml applies them, then those of the operations."""
     plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
-    return [entry["role"].rpartition(".")[2] for play in plays for entry in play["roles"]]
+    applied = [entry["role"].rpartition(".")[2] for play in plays for entry in play["roles"]]
+    return applied + sorted(path.name for path in (ROOT / "roles").iterdir() if path.name not in applied)
 
 
 def role(name: str) -> str:
@@ -74,18 +81,24 @@ def code(value: object) -> str:
 
 
 def modules() -> Iterator[str]:
-    found = [module_documentation(path) for path in sorted((ROOT / "plugins" / "modules").glob("[a-z]*.py"))]
+    found = [plugin_documentation(path) for path in sorted((ROOT / "plugins" / "modules").glob("[a-z]*.py"))]
     yield "## Modules\n"
     yield "\n".join([*plugin_table("module", found, "module"), ""])
 
 
-def module_documentation(path: Path) -> dict[str, Any]:
-    """DOCUMENTATION is read and not run: a module's imports need not be there."""
+def plugin_documentation(path: Path) -> dict[str, Any]:
+    """DOCUMENTATION is read and not run: a plugin's imports need not be there."""
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DOCUMENTATION":
             documentation: dict[str, Any] = yaml.safe_load(ast.literal_eval(node.value))
             return documentation
     raise ValueError(f"{path} has no DOCUMENTATION")
+
+
+def inventories() -> Iterator[str]:
+    found = [plugin_documentation(path) for path in sorted((ROOT / "plugins" / "inventory").glob("[a-z]*.py"))]
+    yield "## Inventory plugins\n"
+    yield "\n".join([*plugin_table("plugin", found, "name"), ""])
 
 
 def filters() -> Iterator[str]:

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 from ansible.errors import AnsibleFilterError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.removal import (
     STANDBYS_FOR,
-    Leaving,
     plan_removal,
+    slot_name,
 )
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.removal_input import leaving_from_facts
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.rolling import next_turn, plan_rolling
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.rolling_input import (
     ACTIONS,
@@ -69,30 +70,23 @@ def rolling_plan(
 def removal_plan(
     cluster: Mapping[str, Any],
     name: str,
-    found: Mapping[str, Any],
+    topology: Mapping[str, Any],
+    seen: Mapping[str, Mapping[str, Any]],
     etcd: Mapping[str, Any] | None,
     *,
+    units: Mapping[str, Mapping[str, Any]] | None = None,
     protection: str = "async",
     unprotected: bool = False,
 ) -> dict[str, Any]:
     def work() -> dict[str, Any]:
         _is_strict(protection)
-        leaving = Leaving(
-            name=name,
-            answers=found["answers"],
-            units=tuple(found.get("units", ())),
-            routed_by=tuple(found.get("routed_by", ())),
-            proxies=tuple(found.get("proxies", ())),
-            members=tuple(found.get("members", ())),
-            slots={member: tuple(slots) for member, slots in found.get("slots", {}).items()},
-            protection=protection,
-            unprotected=unprotected,
-        )
+        leaving = leaving_from_facts(name, topology, seen, units or {}, protection, unprotected)
         plan = plan_removal(cluster_from_facts(cluster), leaving, Voters.from_facts(etcd))
         return {
             "steps": [step.facts() for step in plan.steps],
             "refused": list(plan.refused),
             "warnings": list(plan.warnings),
+            "slot": slot_name(name),
         }
 
     return _told(work)

@@ -74,6 +74,9 @@ options:
   accept:
     description:
       - Codes of blockers that shall not count, V(all) for every one.
+      - The candidate - V(unfit), V(not_synchronous), V(lag), V(pending_restart). The leader - V(long_transaction),
+        V(prepared_transaction), V(base_backup), V(logical_replication), V(archiver_backlog). Both - V(silent_member).
+        Proxies - V(silent_proxy), V(paused_pooler). Patroni - V(paused).
       - The codes are returned with each blocker in RV(plan).
     type: list
     elements: str

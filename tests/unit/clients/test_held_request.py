@@ -29,7 +29,8 @@ def serve(identity):
 
     def serve_one(answer):
         servers.append(FakeServer(answer, identity.server_context()))
-        servers[-1]._server.handle_error = lambda *_request: None  # what an answer raises is meant so
+        # What an answer raises is meant so.
+        servers[-1]._server.handle_error = lambda *_request: None  # type: ignore[method-assign]
         return servers[-1]
 
     yield serve_one

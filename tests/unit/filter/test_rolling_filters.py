@@ -113,27 +113,50 @@ def test_a_date_needs_its_zone():
         moment("2026-01-01 00:00:00")
 
 
-def test_a_removal_as_a_playbook_asks_for_it():
-    found = {
-        "answers": True,
-        "units": ["patroni.service", "etcd.service"],
-        "routed_by": ["pg1"],
-        "proxies": ["pg1"],
-        "slots": {"pg1": ["pg3"]},
-    }
-    plan = FILTERS["removal_plan"](facts(), "pg3", found, ETCD, protection="zero_loss")
-    assert [step["action"] for step in plan["steps"]] == [
-        "unroute",
-        "stop_postgres",
-        "forget",
-        "drop_slot",
-        "remove_etcd",
-        "stop_etcd",
-    ]
-    assert plan["warnings"][0].startswith("zero_loss needs 2 standbys")
+def host(**changed):
+    """As host_status returns it, of a proxy that sends readers to pg3 and a member with its slot."""
+    slots = [{"name": "pg3"}, {"name": "other"}]
+    servers = [("leader", "pg3", "DOWN"), ("replicas", "pg3", "UP 1/2"), ("replicas", "pg2", "DRAIN")]
+    haproxy = [dict(zip(("backend", "name", "status"), each, strict=True)) for each in servers]
+    return {"haproxy": haproxy, "postgres": {"slots": slots}, **changed}
+
+
+def removal(name, seen, **rest):
+    plan = FILTERS["removal_plan"](facts(), name, TOPOLOGY, seen, ETCD, **rest)
     json.dumps(plan)
-    refused = FILTERS["removal_plan"](facts(), "pg1", found, ETCD)
-    assert refused["steps"] == []
-    assert refused["refused"][0].startswith("pg1 leads")
-    with pytest.raises(AnsibleFilterError, match="answers"):
-        FILTERS["removal_plan"](facts(), "pg3", {}, ETCD)
+    return plan
+
+
+UNITS = {
+    "patroni.service": {"load": "loaded", "active": "active", "enabled": "enabled"},
+    "etcd.service": {"load": "loaded", "active": "failed", "enabled": "enabled"},
+    "haproxy.service": {"load": "loaded", "active": "activating", "enabled": "disabled"},
+    "keepalived.service": {"load": "not-found", "active": "inactive", "enabled": ""},
+}
+
+
+def test_a_removal_as_a_playbook_asks_for_it():
+    seen = {"pg1": host(), "pg2": host(haproxy=None), "pg3": host(postgres=None)}
+    plan = removal("pg3", seen, units=UNITS, protection="zero_loss")
+    assert [(step["action"], step["on"], step["units"]) for step in plan["steps"]] == [
+        ("unroute", ["pg1", "pg3"], []),
+        ("stop_proxy", ["pg3"], ["haproxy.service"]),
+        ("stop_postgres", ["pg3"], ["patroni.service"]),
+        ("forget", ["pg1", "pg2"], []),
+        ("drop_slot", ["pg1", "pg2"], []),
+        ("remove_etcd", ["pg1", "pg2"], []),
+        ("stop_etcd", ["pg3"], ["etcd.service"]),
+    ]
+    assert plan["slot"] == "pg3"
+    assert plan["warnings"][0].startswith("zero_loss needs 2 standbys")
+
+
+def test_a_removal_that_is_refused():
+    assert removal("pg1", {name: host() for name in NAMES})["refused"][0].startswith("pg1 leads")
+    silent = removal("pg3", {"pg1": host(), "pg2": host()})
+    assert silent["steps"] == []
+    assert silent["refused"][0].startswith("pg3 runs, but does not answer")
+    with pytest.raises(AnsibleFilterError, match="postgres"):
+        removal("pg3", {"pg1": {}})
+    with pytest.raises(AnsibleFilterError, match="none of zero_loss"):
+        removal("pg3", {}, protection="best")

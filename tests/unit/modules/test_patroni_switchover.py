@@ -3,9 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.operations import crew
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan import switchover as switchover_plan
 from ansible_collections.matriarch.pgcluster.plugins.modules import patroni_switchover
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.agents import QUIET, FakeAgents
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.authority import Authority
@@ -146,6 +151,14 @@ def test_what_did_not_matter_in_the_end_is_a_warning(run, agents):
     answer = run()
     assert answer["leader"] == "pg2"
     assert "route at the agent of pg3: it will not" in str(answer["warnings"])
+
+
+def test_every_code_that_can_be_accepted_is_documented():
+    source = Path(str(switchover_plan.__file__)).read_text(encoding="utf-8")
+    codes = re.findall(r"Blocker\(\s*\"(\w+)\"", source)
+    options = yaml.safe_load(patroni_switchover.DOCUMENTATION)["options"]
+    assert len(codes) > 10
+    assert set(codes) | {"all"} == set(re.findall(r"V\((\w+)\)", " ".join(options["accept"]["description"])))
 
 
 def test_patronis_refusal_is_told_in_its_words(run, patroni, agents):

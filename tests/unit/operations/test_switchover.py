@@ -204,7 +204,9 @@ def test_only_the_named_hosts_are_proxies(agents):
 @pytest.mark.parametrize("status", [400, 403, 412, 422])
 def test_a_refusal_of_patronis_lets_clients_go_at_once(agents, status):
     agents.outcome = refusal(status, "candidate does not exists")
-    told = Run(agents, seen=(OLD,)).expect(Refused)
+    run = Run(agents, Way(hold_seconds=20.0), seen=(OLD,))
+    told = run.expect(Refused)
+    assert run.switchover.phases.milliseconds["total_pause"] < 10_000
     assert told.startswith(f"Nothing was changed. POST /switchover on https://pg1:8008: HTTP {status}: candidate does")
     assert "route" not in {duty for _host, duty in agents.asked}
 
@@ -258,7 +260,7 @@ def test_a_candidate_that_takes_too_long_lets_clients_go_and_is_watched(agents):
     assert run() is NEW
     assert {"route", "follow"} & {duty for _host, duty in agents.asked} == set()
     assert max(agents.times("await_writable")) < min(agents.times("release"))
-    assert run.switchover.phases.milliseconds["total_pause"] < run.way.hold_seconds * 1000 + 10_000
+    assert run.switchover.phases.milliseconds["total_pause"] >= run.way.hold_seconds * 1000
 
 
 def test_a_pooler_that_does_not_rest_ends_the_attempt(agents):
@@ -325,7 +327,11 @@ def test_who_was_broken_before_is_not_waited_for(agents):
 
 
 def test_an_old_view_of_the_cluster_is_not_believed_when_the_candidate_was_seen_to_lead(agents):
-    agents.outcome = lambda: agents.hand_over() and Accepted(200, 'Successfully switched over to "pg2"')
+    def hand_over_and_be_unsure():
+        agents.hand_over()
+        return refusal(503, "Switchover failed")()
+
+    agents.outcome = hand_over_and_be_unsure
     assert Run(agents, seen=(OLD, OLD, OLD, NEW))() is NEW
 
 

@@ -65,6 +65,8 @@ def test_a_host_that_does_everything_leaves_clients_first_and_its_vote_last():
     assert where["stop_postgres"] == where["stop_etcd"] == ("pg3",)
     assert where["drop_slot"] == where["remove_etcd"] == ("pg1", "pg2")
     assert where["forget"] == ("pg1", "pg2", "pg4")
+    stopped = {step.action: step.units for step in plan.steps if step.units}
+    assert stopped == {"stop_proxy": PROXY_UNITS, "stop_postgres": POSTGRES_UNITS, "stop_etcd": ETCD_UNITS}
     assert all(step.reason for step in plan.steps)
 
 
@@ -171,6 +173,17 @@ def test_a_slot_that_another_member_shares_stays():
     state = ClusterState("main", (member("pg1", "leader"), member("a-b"), member("a.b")))
     plan = plan_removal(state, Leaving("a.b", slots={"pg1": ("a_b",)}, units=POSTGRES_UNITS), voters())
     assert actions(plan.steps) == ["stop_postgres", "forget"]
+
+
+def test_a_slot_stays_while_another_member_is_away_that_needs_its_own():
+    """Patroni forgets the slots of all that are away at once, or of none."""
+    who = leaving(members=("pg1", "pg2", "pg3", "pg4", "pg5"))
+    plan = plan_removal(cluster(), who, voters(4))
+    assert actions(plan.steps) == [action for action in WHOLE if action != "drop_slot"]
+    assert plan.warnings[-1].startswith("the slot of pg3 on pg1, pg2 keeps WAL")
+    assert "that of pg5 would go too" in plan.warnings[-1]
+    whole = plan_removal(cluster(), replace(who, members=("pg1", "pg2", "pg3", "pg4")), voters(4))
+    assert actions(whole.steps) == WHOLE
 
 
 def follow(state: ClusterState, who: Leaving, etcd: Voters, step: RemovalStep) -> tuple[ClusterState, Leaving, Voters]:
