@@ -23,8 +23,8 @@ def leaving_from_facts(
 ) -> Leaving:
     """The host *name*.
 
-    `seen`: what P(matriarch.pgcluster.host_status#module) returned on each host that answers. `units`: those of the host
-    itself, as P(matriarch.pgcluster.host_info#module) returns them.
+    `seen`: what P(matriarch.pgcluster.host_status#module) returned on each host that answers. `units`: those of the
+    host itself, as P(matriarch.pgcluster.host_info#module) returns them.
     """
     return Leaving(
         name=name,

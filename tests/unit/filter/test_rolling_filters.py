@@ -156,7 +156,7 @@ def test_a_removal_that_is_refused():
     silent = removal("pg3", {"pg1": host(), "pg2": host()})
     assert silent["steps"] == []
     assert silent["refused"][0].startswith("pg3 runs, but does not answer")
-    with pytest.raises(AnsibleFilterError, match="postgres"):
+    with pytest.raises(AnsibleFilterError, match="haproxy"):
         removal("pg3", {"pg1": {}})
     with pytest.raises(AnsibleFilterError, match="none of zero_loss"):
         removal("pg3", {}, protection="best")

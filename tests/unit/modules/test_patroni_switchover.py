@@ -158,7 +158,7 @@ def test_every_code_that_can_be_accepted_is_documented():
     codes = re.findall(r"Blocker\(\s*\"(\w+)\"", source)
     options = yaml.safe_load(patroni_switchover.DOCUMENTATION)["options"]
     assert len(codes) > 10
-    assert set(codes) | {"all"} == set(re.findall(r"V\((\w+)\)", " ".join(options["accept"]["description"])))
+    assert set(codes) | {"all"} == set(re.findall(r"\bV\((\w+)\)", " ".join(options["accept"]["description"])))
 
 
 def test_patronis_refusal_is_told_in_its_words(run, patroni, agents):

@@ -1,0 +1,92 @@
+#!/usr/bin/python
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: set_aside
+version_added: 0.1.0
+short_description: Move a file or directory out of the way, without deleting anything
+description:
+  - Renames a file or directory to a name beside it, in one step.
+  - What does not exist is out of the way already. A name that is taken is refused.
+attributes:
+  check_mode:
+    description: Can run in check mode and predict the new name.
+    support: full
+  diff_mode:
+    description: Shows what has changed in diff mode.
+    support: full
+  idempotent:
+    description: Running it twice in a row outside check mode changes nothing the second time.
+    support: full
+options:
+  path:
+    description: What to move.
+    type: path
+    required: true
+  suffix:
+    description: What its name gets appended after a dot.
+    type: str
+    required: true
+author:
+  - The Matriarch authors (@matriarch)
+"""
+
+EXAMPLES = r"""
+- name: Move the old data out of the way
+  matriarch.pgcluster.set_aside:
+    path: /var/lib/etcd/shop
+    suffix: lost-20260131T120000Z
+"""
+
+RETURN = r"""
+aside:
+  description: Where it lies now, or would; null where there was nothing to move.
+  returned: success
+  type: str
+  sample: /var/lib/etcd/shop.lost-20260131T120000Z
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, Refused
+
+
+def set_aside(path: Path, suffix: str, check_mode: bool) -> dict[str, Any]:
+    """Rename, unless there is nothing to rename. Raises Refused where the new name is taken or is no name."""
+    if not suffix or "/" in suffix:
+        raise Refused(f"'suffix' is {suffix!r}: it must be part of a name")
+    aside = path.with_name(f"{path.name}.{suffix}")
+    if not os.path.lexists(path):
+        return {"changed": False, "aside": None}
+    if os.path.lexists(aside):
+        raise Refused(f"{path} cannot be moved aside: {aside} exists already. Next: choose another 'suffix'")
+    if not check_mode:
+        try:
+            path.rename(aside)
+        except OSError as error:
+            raise MatriarchError(f"{path} could not be renamed to {aside}: {error.strerror or error}") from error
+    diff = {"before": {"path": str(path)}, "after": {"path": str(aside)}}
+    return {"changed": True, "aside": str(aside), "diff": diff}
+
+
+def main() -> None:
+    """Run as an Ansible module."""
+    module = AnsibleModule(
+        argument_spec={"path": {"type": "path", "required": True}, "suffix": {"type": "str", "required": True}},
+        supports_check_mode=True,
+    )
+    try:
+        answer = set_aside(Path(module.params["path"]), module.params["suffix"], module.check_mode)
+    except MatriarchError as error:
+        module.fail_json(msg=str(error), **error.details)
+    module.exit_json(**answer)
+
+
+if __name__ == "__main__":
+    main()
