@@ -1,7 +1,8 @@
 """Write docs/reference.md from what the code says of itself: `reference.py`, or `reference.py --check`.
 
 Sources: the playbooks' first comments and plays, roles/*/meta/argument_specs.yml, and the documentation of modules,
-inventory plugins and filters. With --check nothing is written, and a page that is not up to date ends the program with status 1.
+inventory plugins and filters. With --check nothing is written, and a page that is not up to date ends the program with
+status 1.
 """
 
 from __future__ import annotations

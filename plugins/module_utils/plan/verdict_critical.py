@@ -51,7 +51,8 @@ def leader_is_silent(status: Status) -> Iterator[Finding]:
     """Patroni calls a host that is off the leader until its lease has run out; nobody else may lead before."""
     leader = status.leader
     if leader and status.is_silent(leader.name):
-        yield Finding(leader.name, "it leads, but its host does not answer: writes may wait for its lease to end", FAILOVER)
+        problem = "it leads, but its host does not answer: writes may wait for its lease to end"
+        yield Finding(leader.name, problem, FAILOVER)
 
 
 def several_primaries(status: Status) -> Iterator[Finding]:
