@@ -42,6 +42,7 @@ STAGES = (
     Stage("build", ("tools/build",), 1),
     scenario("default", 6),
     scenario("dedicated", 6),
+    scenario("operations", 12),
     scenario("single", 3),
     scenario("debian12", 6),
     scenario("forky", 6),

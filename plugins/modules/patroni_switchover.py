@@ -131,7 +131,7 @@ phases:
   description: Milliseconds by phase; V(total_pause) is how long clients were held.
   returned: when leadership changed hands
   type: dict
-  sample: {drain: 16.2, flush: 4.1, promote: 221.0, route: 9.5, follow: 38.8, resume: 6.0, total_pause: 296.0}
+  sample: {drain: 16.2, flush: 4.1, stop: 84.0, promote: 137.0, route: 9.5, follow: 38.8, total_pause: 290.1}
 cluster:
   description: The cluster afterwards, as M(matriarch.pgcluster.patroni_cluster_info) returns it.
   returned: success

@@ -31,8 +31,9 @@ class MemberDuties:
 
     def all(self) -> dict[str, Duty]:
         """By the names under which an operation asks for them."""
-        duties = (self.look, self.checkpoint, self.flushed, self.await_flushed, self.await_writable, self.follow)
-        return {duty.__name__: duty for duty in (*duties, self.await_synchronous_standby, self.mark, self.unmark)}
+        waits = (self.await_flushed, self.await_cut_off, self.await_writable, self.await_synchronous_standby)
+        duties = (self.look, self.checkpoint, self.flushed, self.follow, self.mark, self.unmark)
+        return {duty.__name__: duty for duty in (*duties, *waits)}
 
     def look(self, *, transactions_older_than: float) -> dict[str, Any]:
         """Everything here that could make a handover long or lossy."""
@@ -57,6 +58,10 @@ class MemberDuties:
     def await_flushed(self, *, position: int, patience: float) -> int:
         """Wait until WAL up to *position* is safe on disk here; return the position reached."""
         return int(self._await(self.sql.flushed, lambda seen: seen >= position, patience, f"{position} is flushed"))
+
+    def await_cut_off(self, *, patience: float) -> None:
+        """Wait until nothing is received from the leader any more: it has stopped."""
+        self._await(self.sql.is_receiving, lambda receiving: not receiving, patience, "the leader has stopped")
 
     def await_writable(self, *, patience: float) -> None:
         """Wait until this member has been promoted."""

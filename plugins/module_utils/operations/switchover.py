@@ -152,18 +152,20 @@ class Switchover:
         Raises Refused where Patroni does.
         """
         try:
+            with self.phases.phase("stop"):
+                self._await_candidate("await_cut_off", answer)
             with self.phases.phase("promote"):
-                self.is_led = self._await_candidate(answer)
+                self.is_led = self._await_candidate("await_writable", answer)
             if self.is_led:
                 self._bring_clients()
         except (RemoteError, DeadlineExceeded) as error:
             self.warnings.append(str(error))
 
-    def _await_candidate(self, answer: Future[Accepted]) -> bool:
-        """True when the candidate is writable, False when clients cannot be held until it is."""
+    def _await_candidate(self, state: str, answer: Future[Accepted]) -> bool:
+        """True when the candidate has come to that state, False when clients cannot be held until it does."""
         while self.crew.of([self.plan.candidate]) and time.monotonic() < self._deadline:
             with suppress(DeadlineExceeded):
-                self.crew.ask(self.plan.candidate, "await_writable", patience=WATCH)
+                self.crew.ask(self.plan.candidate, state, patience=WATCH)
                 return True
             if answer.done():
                 raise_if_refused(answer)

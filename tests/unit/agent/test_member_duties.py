@@ -58,6 +58,7 @@ def test_a_look_tells_everything_at_once(tmp_path):
     [
         ("await_flushed", "flushed", [5, 9, 10], {"position": 10}, 10),
         ("await_flushed", "flushed", [12], {"position": 10}, 12),
+        ("await_cut_off", "is_receiving", [True, True, False], {}, None),
         ("await_writable", "is_in_recovery", [True, True, False], {}, None),
         ("await_synchronous_standby", "synchronous_standbys", [0, 1], {}, None),
     ],
@@ -141,7 +142,7 @@ def test_a_mark_where_patroni_does_not_run_is_an_error(tmp_path):
 
 
 def test_every_duty_goes_by_its_name(tmp_path):
-    waits = {"await_flushed", "await_writable", "await_synchronous_standby"}
+    waits = {"await_flushed", "await_cut_off", "await_writable", "await_synchronous_standby"}
     duties = duties_on(tmp_path).all()
     assert set(duties) == {"look", "checkpoint", "flushed", "follow", "mark", "unmark", *waits}
     assert all(duty.__name__ == name for name, duty in duties.items())

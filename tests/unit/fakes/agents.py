@@ -121,9 +121,9 @@ class FakeAgents:
         pools = set(arguments.get("pools", ()))
         if duty == "hold" and not pools <= host.armed:
             self.held_without_a_timer.append(name)
-        if duty == "await_writable" and not self.writable:
+        if duty in ("await_cut_off", "await_writable") and not self.writable:
             time.sleep(0.001)
-            raise DeadlineExceeded(f"{name}: waited in vain until PostgreSQL is writable")
+            raise DeadlineExceeded(f"{name}: waited in vain")
         changes: dict[str, Callable[[], Any]] = {
             "arm": lambda: host.armed.update(pools),
             "hold": lambda: host.paused.update(pools),

@@ -19,8 +19,8 @@ from ansible_collections.matriarch.pgcluster.tests.unit.fakes.systemd import Fak
 
 LONG = 20.0
 PROXY = ["arm", "disarm", "drain", "hold", "pools", "release", "route", "undrain"]
-MEMBER = ["await_flushed", "await_synchronous_standby", "await_writable", "checkpoint", "flushed", "follow", "look",
-          "mark", "unmark"]  # fmt: skip
+MEMBER = ["await_cut_off", "await_flushed", "await_synchronous_standby", "await_writable", "checkpoint", "flushed",
+          "follow", "look", "mark", "unmark"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,12 @@ BEFORE = [
     *((host, "arm") for host in HOSTS), ("pg1", "mark"), *((host, "hold") for host in HOSTS),
     ("pg1", "flushed"), ("pg2", "await_flushed"),
 ]  # fmt: skip
-MEANWHILE = [("pg2", "await_writable"), *((host, "route") for host in HOSTS), ("pg2", "await_synchronous_standby")]
+MEANWHILE = [
+    ("pg2", "await_cut_off"),
+    ("pg2", "await_writable"),
+    *((host, "route") for host in HOSTS),
+    ("pg2", "await_synchronous_standby"),
+]
 AFTER = [
     *((host, "release") for host in HOSTS), ("pg1", "unmark"), *((host, "undrain") for host in HOSTS),
     *((host, "disarm") for host in HOSTS),
@@ -141,8 +146,8 @@ def test_leadership_changes_hands(agents):
 def test_everything_has_its_order(agents):
     Run(agents)()
     order = [
-        "checkpoint", "drain", "arm", "mark", "hold", "flushed", "await_flushed", "switchover", "await_writable",
-        "route", "await_synchronous_standby", "release", "unmark", "undrain", "disarm",
+        "checkpoint", "drain", "arm", "mark", "hold", "flushed", "await_flushed", "switchover", "await_cut_off",
+        "await_writable", "route", "await_synchronous_standby", "release", "unmark", "undrain", "disarm",
     ]  # fmt: skip
     for before, after in itertools.pairwise(order):
         assert max(agents.times(before)) < min(agents.times(after)), f"{before} comes before {after}"
@@ -167,7 +172,7 @@ def test_phases_are_told(agents):
     run = Run(agents)
     run()
     assert list(run.switchover.phases.milliseconds) == [
-        "checkpoint", "prepare", "drain", "flush", "promote", "route", "follow", "resume", "total_pause", "settle",
+        "checkpoint", "prepare", "drain", "flush", "stop", "promote", "route", "follow", "resume", "total_pause", "settle",
     ]  # fmt: skip
 
 
@@ -259,7 +264,7 @@ def test_a_candidate_that_takes_too_long_lets_clients_go_and_is_watched(agents):
     run = Run(agents, SOON, seen=(OLD, state(None), NEW))
     assert run() is NEW
     assert {"route", "follow"} & {duty for _host, duty in agents.asked} == set()
-    assert max(agents.times("await_writable")) < min(agents.times("release"))
+    assert max(agents.times("await_cut_off")) < min(agents.times("release"))
     assert run.switchover.phases.milliseconds["total_pause"] >= run.way.hold_seconds * 1000
 
 
