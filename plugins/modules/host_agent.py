@@ -16,6 +16,8 @@ description:
     the operation hangs up.
   - An operation that dies takes its connection with it; the agent then resumes what it had paused, and lets serve again
     what it had drained. Should the agent die as well, timers of systemd do the same.
+  - An agent that still waits there for an operation which never came gives its place up. One that has its operation is
+    waited for, for half a minute: an operation may outlive its control node.
   - It obeys only holders of a certificate that O(ca_file) signed for one of O(peers), over TLS in both directions.
 requirements:
   - psycopg >= 3.1
@@ -64,7 +66,7 @@ options:
     type: path
     default: /run/patroni/handover
   patience:
-    description: How long the agent waits for the operation, and between its questions, in seconds.
+    description: How long the agent waits for the operation, in seconds.
     type: float
     default: 60.0
 attributes:
@@ -107,6 +109,8 @@ duties:
   elements: str
 """
 
+import errno
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -116,13 +120,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.daemon import detach
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.member import MemberDuties
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.proxy import ProxyDuties
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.server import AgentServer, Duty
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.server import AgentServer, Duty, dismiss
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.wire import Identity
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.haproxy import HaproxySocket
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.member_sql import MemberSql
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 
 LOOKING = {"look", "pools", "flushed"}
+PLACE_SECONDS = 30.0
 
 ARGUMENTS: dict[str, Any] = {
     "address": {"type": "str", "required": True},
@@ -170,6 +175,20 @@ def consoles(poolers: dict[str, Any]) -> dict[str, tuple[str, int]]:
         raise MatriarchError("each of 'poolers' needs a 'socket_directory' and a 'port', which is a number") from error
 
 
+def take_place(params: dict[str, Any], identity: Identity) -> AgentServer:
+    """Listen, as soon as the one before has left. Raises MatriarchError, or OSError where the place is not to be had."""
+    address = (params["address"], params["port"])
+    deadline = time.monotonic() + PLACE_SECONDS
+    while True:
+        try:
+            return AgentServer(address, identity, params["peers"], params["patience"])
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                raise
+        dismiss(address, identity)
+        time.sleep(0.2)
+
+
 def main() -> None:
     """Run as an Ansible module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
@@ -177,7 +196,7 @@ def main() -> None:
     try:
         duties, put_back = equip(params)
         identity = Identity(params["ca_file"], params["certificate"], params["key"])
-        server = AgentServer((params["address"], params["port"]), identity, params["peers"], params["patience"])
+        server = take_place(params, identity)
     except MatriarchError as error:
         module.fail_json(msg=str(error), **error.details)
     except OSError as error:

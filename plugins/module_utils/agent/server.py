@@ -26,20 +26,29 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
 Duty = Callable[..., Any]
 
 HANDSHAKE = 5.0  # seconds
+LONGEST_SILENCE = 900.0  # seconds; another agent may have a long checkpoint to make between two questions
 
 
 class AgentServer:
     """Listens on one address for the one operation that it was started for.
 
     *peers* are the names of whom it obeys: a certificate of the same authority is not enough, for the authority may
-    serve several clusters. *patience* is how long, in seconds, it waits for the connection and for each question.
+    serve several clusters. *patience* is how long, in seconds, it waits for the connection, *silence* for each question.
     """
 
-    def __init__(self, address: tuple[str, int], identity: Identity, peers: Sequence[str], patience: float) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        identity: Identity,
+        peers: Sequence[str],
+        patience: float,
+        silence: float = LONGEST_SILENCE,
+    ) -> None:
         self._context = identity.server_context()
         self._listener = socket.create_server(address)
         self._peers = frozenset(peers)
         self._patience = patience
+        self._silence = silence
 
     def serve(self, duties: Mapping[str, Duty], put_back: Callable[[], None]) -> None:
         """Do what is asked until the operation has ended."""
@@ -69,8 +78,16 @@ class AgentServer:
         return None
 
     def _converse(self, line: Line, duties: Mapping[str, Duty]) -> None:
-        while question := line.receive(self._patience):
+        while question := line.receive(self._silence):
             line.send({"number": question.get("number"), **answer(question, duties)})
+
+
+def dismiss(address: tuple[str, int], identity: Identity) -> None:
+    """Send an agent away that still waits for an operation which never came: it ends when whoever came hangs up."""
+    context = identity.client_context()
+    context.check_hostname = False
+    with suppress(OSError), socket.create_connection(address, timeout=HANDSHAKE) as plain:
+        context.wrap_socket(plain).close()
 
 
 def common_names(connection: ssl.SSLSocket) -> set[str]:

@@ -20,6 +20,9 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
 
 LONGEST_LINE = 1 << 20  # bytes
 
+# A host that has lost its power does not hang up: TCP itself asks after 5 s, and gives it up 15 s later.
+KEEPALIVE = {socket.TCP_KEEPIDLE: 5, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 3}
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -58,7 +61,9 @@ class Line:
     """A connection that sends and receives objects. Raises OSError when it breaks, ValueError on nonsense."""
 
     def __init__(self, connection: ssl.SSLSocket) -> None:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in {socket.TCP_NODELAY: 1, **KEEPALIVE}.items():
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
         self._connection = connection
         self._rest = b""
 

@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent import server
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.channel import Channel
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.server import AgentServer, answer
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.server import AgentServer, answer, dismiss
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
     DeadlineExceeded,
     MatriarchError,
@@ -37,7 +38,7 @@ class Agent:
 
     def __init__(self, identity, duties, patience):
         self.put_back = threading.Event()
-        self._server = AgentServer(("127.0.0.1", 0), identity, ["ctl1", "ctl2"], patience)
+        self._server = AgentServer(("127.0.0.1", 0), identity, ["ctl1", "ctl2"], patience, patience)
         self.port = self._server._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._server.serve, args=(duties, self.put_back.set), daemon=True)
         self._thread.start()
@@ -149,6 +150,20 @@ def test_it_puts_back_and_ends_when_the_operation_says_nothing_for_too_long(star
 
 def test_it_puts_back_and_ends_when_nobody_comes(start):
     assert start(patience=0.01).has_ended()
+
+
+def test_one_that_waits_for_nobody_gives_its_place_up(start, identities):
+    agent = start()
+    dismiss(("127.0.0.1", agent.port), identities["ctl1"])
+    assert agent.has_ended()
+
+
+def test_one_that_has_its_operation_stays(start, connect, identities, monkeypatch):
+    monkeypatch.setattr(server, "HANDSHAKE", 0.1)
+    agent = start()
+    with connect(agent) as channel:
+        dismiss(("127.0.0.1", agent.port), identities["ctl1"])
+        assert channel.ask("echo", a=1) == {"a": 1}
 
 
 def test_it_puts_back_and_ends_at_garbage_on_the_line(start, connect):

@@ -152,7 +152,8 @@ def test_in_check_mode_it_holds_nobody(run, proxy, detached, identities, port):
     assert pooler.orders == []
 
 
-def test_a_port_that_is_taken_is_told(run, detached):
+def test_a_port_that_stays_taken_is_told(run, detached, monkeypatch):
+    monkeypatch.setattr(host_agent, "PLACE_SECONDS", 0.0)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         answer = run(port=taken.getsockname()[1])
     assert answer["failed"]
