@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from ansible.errors import AnsibleFilterError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.removal import (
     STANDBYS_FOR,
+    RemovalPlan,
     plan_removal,
     slot_name,
 )
@@ -29,6 +30,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.rolling_s
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.voters import Voters
 
 T = TypeVar("T")
+NO_PATRONI = "no Patroni answers. Next: playbooks/status.yml"
 
 
 def rolling_plan(
@@ -68,7 +70,7 @@ def rolling_plan(
 
 
 def removal_plan(
-    cluster: Mapping[str, Any],
+    cluster: Mapping[str, Any] | None,
     name: str,
     topology: Mapping[str, Any],
     seen: Mapping[str, Mapping[str, Any]],
@@ -81,7 +83,9 @@ def removal_plan(
     def work() -> dict[str, Any]:
         _is_strict(protection)
         leaving = leaving_from_facts(name, topology, seen, units or {}, protection, unprotected)
-        plan = plan_removal(cluster_from_facts(cluster), leaving, Voters.from_facts(etcd))
+        plan = RemovalPlan(refused=(NO_PATRONI,))
+        if cluster:
+            plan = plan_removal(cluster_from_facts(cluster), leaving, Voters.from_facts(etcd))
         return {
             "steps": [step.facts() for step in plan.steps],
             "refused": list(plan.refused),

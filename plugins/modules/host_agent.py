@@ -176,7 +176,7 @@ def consoles(poolers: dict[str, Any]) -> dict[str, tuple[str, int]]:
 
 
 def take_place(params: dict[str, Any], identity: Identity) -> AgentServer:
-    """Listen, as soon as the one before has left. Raises MatriarchError, or OSError where the place is not to be had."""
+    """Listen, as soon as the one before has left. Raises OSError where the place is not to be had."""
     address = (params["address"], params["port"])
     deadline = time.monotonic() + PLACE_SECONDS
     while True:

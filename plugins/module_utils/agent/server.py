@@ -33,7 +33,7 @@ class AgentServer:
     """Listens on one address for the one operation that it was started for.
 
     *peers* are the names of whom it obeys: a certificate of the same authority is not enough, for the authority may
-    serve several clusters. *patience* is how long, in seconds, it waits for the connection, *silence* for each question.
+    serve several clusters. *patience* is how long, in seconds, it waits for the connection, *silence* for a question.
     """
 
     def __init__(

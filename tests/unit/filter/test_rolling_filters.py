@@ -153,6 +153,8 @@ def test_a_removal_as_a_playbook_asks_for_it():
 
 def test_a_removal_that_is_refused():
     assert removal("pg1", {name: host() for name in NAMES})["refused"][0].startswith("pg1 leads")
+    mute = FILTERS["removal_plan"](None, "pg3", TOPOLOGY, {}, ETCD)
+    assert (mute["steps"], mute["refused"]) == ([], ["no Patroni answers. Next: playbooks/status.yml"])
     silent = removal("pg3", {"pg1": host(), "pg2": host()})
     assert silent["steps"] == []
     assert silent["refused"][0].startswith("pg3 runs, but does not answer")

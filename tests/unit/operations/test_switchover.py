@@ -172,7 +172,8 @@ def test_phases_are_told(agents):
     run = Run(agents)
     run()
     assert list(run.switchover.phases.milliseconds) == [
-        "checkpoint", "prepare", "drain", "flush", "stop", "promote", "route", "follow", "resume", "total_pause", "settle",
+        "checkpoint", "prepare", "drain", "flush", "stop", "promote", "route", "follow", "resume", "total_pause",
+        "settle",
     ]  # fmt: skip
 
 
