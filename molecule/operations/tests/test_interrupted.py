@@ -13,9 +13,9 @@ from integration.operations import HELD_SECONDS, WHOLE_SECONDS, is_whole, play, 
 from integration.watch import Connect, eventually, writable
 
 LeftBehind = Callable[..., list[str]]
-STARTING_SECONDS = 60
+STARTING_SECONDS = 240
 DRAIN_SECONDS = 8  # long enough to be seen, and soon enough over for clients to be let go in the stated time
-WRITING_SECONDS = 60
+WRITING_SECONDS = 180
 # The moments at which the operator dies, as parts of what an undisturbed run takes.
 MOMENTS = [pytest.param(0.2, marks=thorough), 0.4, 0.6, pytest.param(0.8, marks=thorough)]
 LONG_MOMENTS = [0.1, 0.3, 0.5, 0.7, 0.9]

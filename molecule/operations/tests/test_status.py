@@ -14,7 +14,7 @@ from integration.inventory import Cluster, Machine
 from integration.operations import THOROUGH, Outcome, play
 from lab import Lab
 
-STATUS_SECONDS = 60
+STATUS_SECONDS = 300
 RETURN_SECONDS = 180
 # What a page would fetch from elsewhere. A reference to a part of itself, and an XML namespace, fetch nothing.
 FETCHED = re.compile(

@@ -12,7 +12,7 @@ from integration.watch import Connect, eventually
 
 LeftBehind = Callable[..., list[str]]
 SOMEBODY = {"who": "somebody else", "host": "another-desk", "pid": 4711}
-STARTING_SECONDS = 60
+STARTING_SECONDS = 240
 DRAIN_SECONDS = 60  # longer than the second operator needs to be refused
 TLS = "/etc/matriarch/tls"
 

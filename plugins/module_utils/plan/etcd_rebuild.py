@@ -229,9 +229,7 @@ def judge(values: Mapping[str, str], running: Evidence, config: Mapping[str, Any
 
 def differences_of(voices: Sequence[Voice], before: Evidence) -> tuple[str, ...]:
     """What of the members is not as before, or not as it shall be."""
-    found = []
-    for name in before.started.keys() - {voice.name for voice in voices}:
-        found.append(f"{name} is not heard of")
+    found = [f"{name} is not heard of" for name in sorted(before.started.keys() - {voice.name for voice in voices})]
     for voice in voices:
         found += [f"{voice.name} {told}" for told in _differing(voice, before)]
     return tuple(found)

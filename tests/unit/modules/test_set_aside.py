@@ -1,0 +1,37 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible_collections.matriarch.pgcluster.plugins.modules import set_aside
+from ansible_collections.matriarch.pgcluster.tests.unit.conftest import RunModule
+
+
+def test_show_then_move_then_find_nothing_to_do(tmp_path: Path, run_module: RunModule) -> None:
+    data, aside = tmp_path / "shop {{ x }}", tmp_path / "shop {{ x }}.lost-1"
+    (data / "member").mkdir(parents=True)
+    predicted = run_module(set_aside, check_mode=True, path=str(data), suffix="lost-1")
+    assert (data / "member").is_dir()
+    done = run_module(set_aside, path=str(data), suffix="lost-1")
+    assert (aside / "member").is_dir()
+    assert not data.exists()
+    again = run_module(set_aside, path=str(data), suffix="lost-1")
+    assert (predicted["aside"], done["aside"], again["aside"]) == (str(aside), str(aside), None)
+    assert (predicted["changed"], done["changed"], again["changed"]) == (True, True, False)
+
+
+def test_what_was_moved_before_is_never_replaced(tmp_path: Path, run_module: RunModule) -> None:
+    for name in ("shop", "shop.lost-1"):
+        (tmp_path / name).write_text(name)
+    answer = run_module(set_aside, path=str(tmp_path / "shop"), suffix="lost-1")
+    assert "exists already" in answer["msg"]
+    assert (tmp_path / "shop.lost-1").read_text() == "shop.lost-1"
+
+
+@pytest.mark.parametrize("suffix", ["", "../x", "a/b"])
+def test_a_suffix_that_leads_elsewhere(tmp_path: Path, run_module: RunModule, suffix: str) -> None:
+    assert run_module(set_aside, path=str(tmp_path), suffix=suffix)["failed"]
+    assert tmp_path.is_dir()
