@@ -17,7 +17,7 @@ description:
   - An operation that dies takes its connection with it; the agent then resumes what it had paused, and lets serve again
     what it had drained. Should the agent die as well, timers of systemd do the same.
   - An agent that still waits there for an operation which never came gives its place up. One that has its operation is
-    waited for, for half a minute: an operation may outlive its control node.
+    waited for, for half a minute, since an operation may outlive its control node.
   - It obeys only holders of a certificate that O(ca_file) signed for one of O(peers), over TLS in both directions.
 requirements:
   - psycopg >= 3.1
