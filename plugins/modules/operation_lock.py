@@ -38,13 +38,13 @@ options:
     description:
       - V(held) takes the lock, or renews it when this run has it.
       - V(released) gives it back and closes the journal entry. That it is gone already is no failure.
-      - V(info) only tells.
+      - V(shown) only tells.
     type: str
-    choices: [held, released, info]
+    choices: [held, released, shown]
     default: held
   operation:
     description:
-      - What is done, like V(switchover). Required unless O(state=info).
+      - What is done, like V(switchover). Required unless O(state=shown).
       - An operation inside another one of the same run shares the outer one's lock, and does not give it back.
     type: str
   ttl:
@@ -96,7 +96,7 @@ options:
         type: str
         default: ""
   takeover_revision:
-    description: The RV(held_by.revision) of a lock whose holder is known to be dead. Set by the control node.
+    description: The C(revision) of a lock whose holder is known to be dead. Set by the control node.
     type: int
     default: 0
 author:
@@ -205,7 +205,7 @@ taken_over_from:
   type: dict
 interrupted:
   description: The newest operation without an outcome whose lock is gone, or null.
-  returned: when O(state=info), and when O(state=held) and RV(available)
+  returned: when O(state=shown), and when O(state=held) and RV(available)
   type: dict
   contains: *entry
 was_held:
@@ -214,7 +214,7 @@ was_held:
   type: bool
 journal:
   description: The newest entries, the newest first.
-  returned: when O(state=info)
+  returned: when O(state=shown)
   type: list
   elements: dict
   contains: *entry
@@ -367,7 +367,7 @@ def utc_now() -> str:
 
 def check(params: Mapping[str, Any]) -> None:
     """What an argument spec cannot say. Raises MatriarchError."""
-    needed = ["cluster"] if params["state"] == "info" else ["cluster", "operation", "holder"]
+    needed = ["cluster"] if params["state"] == "shown" else ["cluster", "operation", "holder"]
     for name in needed:
         if not params[name]:
             raise MatriarchError(f"'{name}' is empty: the lock needs one")
@@ -385,7 +385,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     check(params)
     store = Store(EtcdKeys(http) for http in connections(params))
     try:
-        if params["state"] == "info":
+        if params["state"] == "shown":
             return info(store, params)
         return (held if params["state"] == "held" else released)(store, params, check_mode)
     except NobodyAnswered as error:
@@ -409,7 +409,7 @@ def main() -> None:
         argument_spec={
             **CONNECTION,
             "cluster": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["held", "released", "info"], "default": "held"},
+            "state": {"type": "str", "choices": ["held", "released", "shown"], "default": "held"},
             "operation": {"type": "str"},
             "ttl": {"type": "int", "default": 120},
             "force": {"type": "bool", "default": False},

@@ -25,7 +25,7 @@ def held_by_somebody(cluster: Cluster) -> Iterator[None]:
     assert lock(cluster, state="held", **wish)["available"]
     yield
     lock(cluster, state="released", outcome="failed", **wish)
-    assert lock(cluster, state="info")["lock"] is None
+    assert lock(cluster, state="shown")["lock"] is None
 
 
 @pytest.mark.usefixtures("held_by_somebody")
@@ -34,7 +34,7 @@ def test_a_lock_of_somebody_else_is_respected(connect: Connect, cluster: Cluster
     refused = play(cluster, "switchover")
     assert not refused.ok
     assert "rolling_restart by somebody else on another-desk" in refused.said
-    assert lock(cluster, state="info")["lock"]["holder"]["who"] == "somebody else"
+    assert lock(cluster, state="shown")["lock"]["holder"]["who"] == "somebody else"
     assert left_behind() == []
     assert standing(connect, cluster) == before
 

@@ -96,7 +96,7 @@ def test_a_hold_that_is_missed_releases_all_and_names_who_holds_on(proxy):
 
 def test_a_hold_that_is_missed_when_nobody_holds_on_any_more(proxy):
     proxy.rw.holding.append(client())
-    proxy.rw._servers = lambda: proxy.rw._state()  # has no line that is a server connection
+    proxy.rw._servers = proxy.rw._state  # has no line that is a server connection
     with pytest.raises(MatriarchError):
         proxy.duties.hold(pools=["rw"], patience=0.05)
     assert proxy.paused == [False, False]

@@ -27,8 +27,8 @@ class FakePsycopg:
 
     def connect(self, **options: Any) -> FakePsycopg:
         self.connected.append(options)
-        if self.error:
-            raise self.error
+        if self.error is not None:
+            raise self.error  # pylint: disable=raising-bad-type # it has one only where a test sets it
         self.closed = False
         return self
 
@@ -37,8 +37,8 @@ class FakePsycopg:
 
     def execute(self, statement: str, values: Any) -> SimpleNamespace:
         self.asked.append((" ".join(statement.split()), values))
-        if self.error:
-            raise self.error
+        if self.error is not None:
+            raise self.error  # pylint: disable=raising-bad-type # it has one only where a test sets it
 
         def fetch() -> Any:
             assert self.answer is not None, "psycopg raises: the last operation didn't produce a result"

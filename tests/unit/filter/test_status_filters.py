@@ -69,8 +69,8 @@ def line(told: dict[str, Any], start: str) -> list[str]:
     return next(each for each in text(told) if each.startswith(start)).split()
 
 
-def view(told: dict[str, Any], hosts: dict[str, Any] = THREE) -> dict[str, Any]:
-    return FILTERS["status_view"](told, "shop", hosts)
+def view(told: dict[str, Any], hosts: dict[str, Any] | None = None) -> dict[str, Any]:
+    return FILTERS["status_view"](told, "shop", THREE if hosts is None else hosts)
 
 
 def page(*views: dict[str, Any]) -> str:

@@ -265,7 +265,7 @@ def ansible(command: str, *arguments: str, folder: Path) -> subprocess.Completed
     settings = folder / "ansible.cfg"
     settings.write_text(f"[defaults]\ncollections_path = {collections_root()}\n")
     environment = {**os.environ, "ANSIBLE_CONFIG": str(settings)}
-    call = [sys.executable, "-m", "ansible", command, *arguments]
+    call = [sys.executable, "-c", f"from ansible.cli.{command} import main; main()", *arguments]
     return subprocess.run(call, env=environment, cwd=folder, capture_output=True, text=True, check=False)
 
 

@@ -36,8 +36,8 @@ Lock = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def lock(etcd: FakeKeys, run_module: RunModule) -> Lock:
-    def ask(operation: str | None = "switchover", holder: dict[str, Any] | None = ALICE, **options: Any) -> Any:
-        wish = {"urls": etcd.urls, "cluster": "main", "operation": operation, "holder": holder, **options}
+    def ask(**options: Any) -> Any:
+        wish = {"urls": etcd.urls, "cluster": "main", "operation": "switchover", "holder": ALICE, **options}
         return run_module(operation_lock, **wish)
 
     return ask
@@ -119,14 +119,14 @@ def test_another_operation_learns_of_the_interrupted_one_and_closes_it_by_its_su
 ) -> None:
     lock()
     etcd.pass_time(120)
-    assert lock(operation=None, holder=None, state="info")["interrupted"]["operation"] == "switchover"
+    assert lock(operation=None, holder=None, state="shown")["interrupted"]["operation"] == "switchover"
     for outcome, left in (("failed", ""), ("succeeded", "interrupted")):
         begun = lock(operation="rolling_restart", holder=BOB)
         assert (begun["interrupted"]["operation"], begun["continues"]) == ("switchover", False)
-        assert lock(operation=None, holder=None, state="info")["interrupted"]["operation"] == "switchover"
+        assert lock(operation=None, holder=None, state="shown")["interrupted"]["operation"] == "switchover"
         released(lock, operation="rolling_restart", holder=BOB, outcome=outcome)
         assert outcomes(etcd)[0] == ("switchover", left)
-    assert lock(operation=None, holder=None, state="info")["interrupted"] is None
+    assert lock(operation=None, holder=None, state="shown")["interrupted"] is None
 
 
 def test_a_run_that_lost_its_lock_still_closes_its_entry(etcd: FakeKeys, lock: Lock) -> None:
@@ -232,7 +232,7 @@ def test_the_journal_keeps_the_newest(etcd: FakeKeys, lock: Lock) -> None:
         lock(keep=3, journal={"number": number})
         released(lock, keep=3)
     assert [entry["notes"]["number"] for entry in entries(etcd)] == [2, 3, 4]
-    told = lock(operation=None, holder=None, state="info", keep=2)
+    told = lock(operation=None, holder=None, state="shown", keep=2)
     assert [entry["notes"]["number"] for entry in told["journal"]] == [4, 3]
     assert (told["changed"], told["lock"], told["problems"]) == (False, None, [])
 
@@ -264,7 +264,7 @@ def test_garbage_in_the_lock_is_told_and_can_be_taken_over(etcd: FakeKeys, lock:
     refused = lock()
     assert f"{LOCK} holds no lock: " in refused["msg"]
     assert "never ends by itself" in refused["msg"]
-    told = lock(operation=None, holder=None, state="info")
+    told = lock(operation=None, holder=None, state="shown")
     assert told["problems"]
     assert (told["lock"]["holder"], told["interrupted"]) == (None, None)
     assert not released(lock, outcome="failed")["changed"]

@@ -118,7 +118,7 @@ class Run:
         """The error that it ends with, of exactly this kind; whatever it was, nothing of the operation is left."""
         with pytest.raises(MatriarchError) as caught:
             self()
-        assert type(caught.value) is kind
+        assert caught.type is kind
         assert self.agents.left_behind() == {}
         assert not any(host.armed for host in self.agents.hosts.values())
         return str(caught.value)

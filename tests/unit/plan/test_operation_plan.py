@@ -126,7 +126,7 @@ def test_after_a_success_nothing_is_unfinished() -> None:
 def test_an_entry_that_is_continued_is_not_pruned_however_old_it_is() -> None:
     world = World()
     world.hold(RUNS[0], "restore")
-    (oldest,) = world.journal
+    oldest = next(iter(world.journal))
     world.expire()
     for _number in range(3):
         world.hold(RUNS[1], "switchover")

@@ -373,7 +373,7 @@ def test_whatever_the_cluster_every_step_is_safe_and_each_interruption_is_met():
 
 
 def test_an_older_patroni_that_tells_no_values_is_restarted_standbys_first():
-    world, _ = random_world(random.Random(3))
+    world, _wish = random_world(random.Random(3))
     world.tells_values = False
     world.running = {name: dict.fromkeys(values, 1) for name, values in world.running.items()}
     plan = plan_rolling(world.situation(), RESTART)

@@ -43,8 +43,8 @@ class FakePsycopg:
 
     def connect(self, **options):
         self.options = options
-        if self.error:
-            raise self.error
+        if self.error is not None:
+            raise self.error  # pylint: disable=raising-bad-type # it has one only where a test sets it
         return self
 
     def add_notice_handler(self, handler):
@@ -54,8 +54,8 @@ class FakePsycopg:
         self.asked.append((statement, values))
         for sqlstate in self.warnings:
             self.handler(SimpleNamespace(sqlstate=sqlstate))
-        if self.error:
-            raise self.error
+        if self.error is not None:
+            raise self.error  # pylint: disable=raising-bad-type # it has one only where a test sets it
         return SimpleNamespace(description=self.answer, fetchall=lambda: self.answer)
 
 
