@@ -36,14 +36,14 @@ def scenario(name: str, minutes: float, ci: bool = True) -> Stage:
 
 
 STAGES = (
-    Stage("lint", ("tools/lint",), 1),
-    Stage("unit", ("pytest", "-n", "2", "-q"), 1),
-    Stage("sanity", ("tools/sanity",), 2),
+    Stage("lint", ("tools/lint",), 3),
+    Stage("unit", ("pytest", "-n", "2", "-q"), 5),
+    Stage("sanity", ("tools/sanity",), 6),
     Stage("build", ("tools/build",), 1),
     scenario("default", 6),
     scenario("dedicated", 6),
     scenario("operations", 20),
-    scenario("single", 3),
+    scenario("single", 4),
     scenario("debian12", 6),
     scenario("forky", 6),
     scenario("fleet", 5, ci=False),
