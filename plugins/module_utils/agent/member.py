@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import wait_until
 
 POLL = 0.005  # seconds
+WAKE = 0.02  # seconds from one awakening of PostgreSQL's startup process to the next
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ class MemberDuties:
         self._await(self.sql.is_receiving, lambda receiving: not receiving, patience, "the leader has stopped")
 
     def await_writable(self, *, patience: float) -> None:
-        """Wait until this member has been promoted."""
-        self._await(self.sql.is_in_recovery, lambda in_recovery: not in_recovery, patience, "PostgreSQL is writable")
+        """Wait until this member has been promoted, and keep it awake for that."""
+        self._await(self._wake, lambda in_recovery: not in_recovery, patience, "PostgreSQL is writable")
 
     def await_synchronous_standby(self, *, patience: float) -> None:
         """Wait until a commit can be acknowledged by a standby."""
@@ -94,6 +96,19 @@ class MemberDuties:
         """Take that back."""
         with suppress(FileNotFoundError):
             self.handover_mark.unlink()
+
+    def _wake(self) -> bool:
+        """Whether this member is in recovery; if so its startup process is woken.
+
+        One that has heard of its promotion may sleep once more for wal_retrieve_retry_interval before it acts on it. A
+        reload of its configuration wakes it; it looks for WAL then, and asks a leader that is gone.
+        """
+        in_recovery = self.sql.is_in_recovery()
+        if in_recovery and (startup := self.sql.sleeping_startup()):
+            with suppress(ProcessLookupError):
+                os.kill(startup, signal.SIGHUP)
+            time.sleep(WAKE)
+        return in_recovery
 
     def _await(self, probe: Callable[[], Any], reached: Callable[[Any], bool], seconds: float, what: str) -> Any:
         outcome = wait_until(probe, reached, seconds=seconds, interval=POLL)

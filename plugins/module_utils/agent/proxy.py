@@ -17,10 +17,16 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.haprox
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.pgbouncer import PoolerConsole
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import DeadlineExceeded, MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.pooler import resume_command, resume_unit
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proxy import undrain_command, undrain_unit
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proxy import (
+    admit_command,
+    admit_unit,
+    undrain_command,
+    undrain_unit,
+)
 
 READERS = "replicas"  # HAProxy's backends, as the haproxy role names them
 WRITERS = "leader"
+SESSIONS = "rw"  # HAProxy's frontend for sessions with the leader
 
 LONGEST_DRAIN = 900.0  # seconds; checkpoints come in between
 
@@ -35,6 +41,8 @@ class ProxyDuties:
     consoles: Mapping[str, tuple[str, int]]
     haproxy: HaproxySocket
     held: set[str] = field(default_factory=set)
+    session_limit: int = 0
+    sessions_wait: bool = False
     drained: set[str] = field(default_factory=set)
 
     def all(self) -> dict[str, Duty]:
@@ -47,27 +55,47 @@ class ProxyDuties:
         return {pool: self._pool(pool) for pool in self.consoles}
 
     def arm(self, *, pools: Sequence[str], after: float) -> None:
-        """Have systemd resume these pools after so many seconds, whatever becomes of the operation and the agent."""
+        """Have systemd release the clients after so many seconds, whatever becomes of the operation and the agent.
+
+        Raises MatriarchError where somebody else has new sessions wait, or HAProxy is told to take none.
+        """
+        self.session_limit = self.haproxy.session_limit(SESSIONS)
+        if not self.session_limit:
+            raise MatriarchError(f"HAProxy lets no sessions in to its {SESSIONS}. Next: systemctl reload haproxy")
+        dead_man.arm(admit_unit(SESSIONS), after, admit_command(SESSIONS, self.session_limit))
         for pool in pools:
             dead_man.arm(resume_unit(pool), after, resume_command(pool))
 
     def disarm(self, *, pools: Sequence[str]) -> None:
-        """Nobody else need resume these pools; but one that could not be resumed keeps its timer."""
+        """Nobody else need release the clients; but what could not be released keeps its timer."""
         for pool in set(pools) - self.held:
             dead_man.disarm(resume_unit(pool))
+        if not self.sessions_wait:
+            dead_man.disarm(admit_unit(SESSIONS))
 
     def hold(self, *, pools: Sequence[str], patience: float) -> None:
-        """PAUSE these pools at once; where one does not come to rest in time, none stays held."""
+        """PAUSE these pools at once, and have new sessions wait; where one does not rest in time, none stays held.
+
+        A PostgreSQL that shuts down makes a process and a TLS handshake for everybody who comes back, only to say so;
+        before version 18 it even waits for those who are slow at it.
+        """
+        if not self.session_limit:
+            raise MatriarchError("nobody is held before it is armed that they are released")
         self.held |= set(pools)
         try:
+            self._limit_sessions(0)
             self._each(pools, lambda pool: self._hold(pool, patience))
         except MatriarchError:
             self.release(pools=pools)
             raise
 
     def release(self, *, pools: Sequence[str]) -> None:
-        """RESUME these pools; one that is not paused is as it shall be."""
-        self._each(pools, self._release)
+        """Let sessions in and RESUME these pools; one that is not paused is as it shall be."""
+        try:
+            if self.sessions_wait:
+                self._limit_sessions(self.session_limit)
+        finally:
+            self._each(pools, self._release)
 
     def drain(self, *, member: str) -> bool:
         """Send no new readers to *member*, and let the pooled ones go elsewhere after their transactions.
@@ -104,6 +132,11 @@ class ProxyDuties:
         for member in sorted(self.drained):
             with suppress(MatriarchError):
                 self.undrain(member=member)
+
+    def _limit_sessions(self, limit: int) -> None:
+        self.sessions_wait = True  # even if the answer is lost
+        self.haproxy.set_session_limit(SESSIONS, limit)
+        self.sessions_wait = limit == 0
 
     def _pool(self, pool: str) -> dict[str, Any]:
         with self._console(pool) as console:

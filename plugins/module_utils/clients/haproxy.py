@@ -16,11 +16,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import Refused, RemoteError
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proxy import HaproxyServer, parse_servers
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proxy import (
+    HaproxyServer,
+    parse_servers,
+    parse_session_limits,
+)
 
 LARGEST_ANSWER = 16 * 1024 * 1024  # bytes; a line of statistics has less than 2 KiB
 NAME = re.compile(r"[A-Za-z0-9_.:-]+")
-"""The names that HAProxy takes for a backend or server. In any other, `;`, a blank or a newline would be a command."""
+"""The names that HAProxy takes for a proxy or server. In any other, `;`, a blank or a newline would be a command."""
 
 State = Literal["ready", "drain", "maint"]
 
@@ -56,6 +60,24 @@ class HaproxySocket:
         Raises Refused when a name is none that HAProxy has. It lasts until HAProxy is started anew.
         """
         self._tell(f"set server {_name(backend)}/{_name(server)} state {state}")
+
+    def session_limit(self, frontend: str) -> int:
+        """How many sessions a frontend takes at a time, from `show stat`. Raises Refused when there is no such one."""
+        command = "show stat -1 1 -1"  # of all proxies, the frontends alone
+        try:
+            limits = parse_session_limits(self._ask(command))
+        except ValueError as error:
+            raise self._failure(command, str(error)) from error
+        if frontend not in limits:
+            raise Refused(f"HAProxy has no frontend {frontend!r}; it has: {', '.join(limits) or 'none'}")
+        return limits[frontend]
+
+    def set_session_limit(self, frontend: str, limit: int) -> None:
+        """Let a frontend take so many sessions; beyond that they wait, unaccepted, until others end or more may come.
+
+        Those that there are stay. It lasts until HAProxy reads its configuration again.
+        """
+        self._tell(f"set maxconn frontend {_name(frontend)} {limit:d}")
 
     def _tell(self, command: str) -> None:
         answer = self._ask(command).strip()
@@ -102,5 +124,5 @@ def _left(deadline: float) -> float:
 
 def _name(name: str) -> str:
     if not NAME.fullmatch(name):
-        raise Refused(f"{name!r} is no name of a backend or server: HAProxy allows letters, digits and . : _ - in them")
+        raise Refused(f"{name!r} is no name of a proxy or server: HAProxy allows letters, digits and . : _ - in them")
     return name

@@ -47,6 +47,12 @@ UNARCHIVED = """
       AND current_setting('archive_mode') <> 'off'
 """
 
+# The process that replays WAL, while it sleeps before it looks for more (wal_retrieve_retry_interval).
+SLEEPING_STARTUP = """
+    SELECT pid FROM pg_stat_activity
+    WHERE backend_type = 'startup' AND wait_event = 'RecoveryRetrieveRetryInterval'
+"""
+
 SYNCHRONOUS = """
     SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state IN ('sync', 'quorum')
 """
@@ -76,6 +82,10 @@ class MemberSql(AbstractContextManager["MemberSql"]):
     def is_in_recovery(self) -> bool:
         """True for a replica."""
         return bool(self._rows("SELECT pg_is_in_recovery()")[0][0])
+
+    def sleeping_startup(self) -> int | None:
+        """The process id of the startup process while it waits for its next look for WAL; None while it does not."""
+        return next((int(pid) for (pid,) in self._rows(SLEEPING_STARTUP)), None)
 
     def is_receiving(self) -> bool:
         """True while WAL is streamed from another member."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Matriarch authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The servers of an HAProxy as `show stat` tells them. Immutable; parsed once, here."""
+"""The servers and frontends of an HAProxy as `show stat` tells them. Immutable; parsed once, here."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SERVER = "2"
-"""The value of the column `type` in lines that are about servers (HAProxy's management guide, "CSV format")."""
+FRONTEND, SERVER = "0", "2"
+"""The values of the column `type` in lines about frontends and servers (HAProxy's management guide, "CSV format")."""
 
 SERVING = frozenset({"UP", "no check"})
 """The first part of a status in which a server gets new connections; DRAIN, NOLB, MAINT and DOWN get none."""
+
+
+STATE_PROGRAM = "/usr/local/libexec/matriarch-haproxy-state"
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,20 @@ class HaproxyServer:
 
 def parse_servers(text: str) -> tuple[HaproxyServer, ...]:
     """The servers of the answer to `show stat`, in its order. Raises ValueError when it is something else."""
+    return tuple(_server(line) for line in _lines(text, SERVER))
+
+
+def parse_session_limits(text: str) -> dict[str, int]:
+    """How many sessions each frontend takes at a time, from the same answer. Raises ValueError likewise."""
+    return {line["pxname"]: int(line["slim"]) for line in _lines(text, FRONTEND)}
+
+
+def _lines(text: str, kind: str) -> list[dict[str, str]]:
     if not text.startswith("# pxname,svname,"):
         raise ValueError(f"the answer has no header of statistics: {text[:200]!r}")
     lines = csv.DictReader(io.StringIO(text.removeprefix("# "), newline=""), restval="")
     try:
-        return tuple(_server(line) for line in lines if line.get("type") == SERVER)
+        return [line for line in lines if line.get("type") == kind]
     except csv.Error as error:
         raise ValueError(f"the answer cannot be read: {error}") from error
 
@@ -70,4 +82,14 @@ def undrain_unit(server: str) -> str:
 
 def undrain_command(backend: str, server: str) -> list[str]:
     """What that timer runs: the haproxy role's own program speaks to the admin socket."""
-    return ["/usr/local/libexec/matriarch-haproxy-state", "ready", f"{backend}/{server}"]
+    return [STATE_PROGRAM, "ready", f"{backend}/{server}"]
+
+
+def admit_unit(frontend: str) -> str:
+    """The timer that lets new sessions in when nobody else does."""
+    return f"matriarch-admit-{frontend}"
+
+
+def admit_command(frontend: str, limit: int) -> list[str]:
+    """What that timer runs."""
+    return [STATE_PROGRAM, "admit", frontend, str(limit)]

@@ -9,8 +9,9 @@ The order, and why it is fast and safe:
 2. Hold: PAUSE on every pooler at once. One that does not come to rest in time ends the attempt; nothing has happened.
 3. Flush: the candidate has all that the leader wrote.
 4. Patroni hands over. Its answer is read, but the candidate itself is watched: it says first that it is writable.
-5. Route: HAProxy is told what its checks would find a second later. Follow: the other standbys are pointed at the new
-   leader, for under strict synchronous replication nothing is acknowledged until one of them streams.
+   As soon as the leader has stopped, the other standbys are pointed at the candidate: under strict synchronous
+   replication nothing is acknowledged until one of them streams from the new leader.
+5. Route: HAProxy is told what its checks would find a second later. Follow: a standby streams.
 6. Release: RESUME, whatever happened, and no later than *hold_seconds* after the hold.
 7. The truth about the cluster decides how it ended, never an HTTP status alone.
 """
@@ -153,7 +154,9 @@ class Switchover:
         """
         try:
             with self.phases.phase("stop"):
-                self._await_candidate("await_cut_off", answer)
+                has_stopped = self._await_candidate("await_cut_off", answer)
+            if has_stopped:
+                self._repoint()  # the others have nobody to stream from now, and need not wait for the promotion
             with self.phases.phase("promote"):
                 self.is_led = self._await_candidate("await_writable", answer)
             if self.is_led:
@@ -175,14 +178,18 @@ class Switchover:
         plan, crew = self.plan, self.crew
         with self.phases.phase("route"):
             routed = [crew.begin(p, "route", new=plan.candidate, old=plan.leader) for p in self.proxies]
-            if self.way.follow:
-                for name in crew.of(plan.others):
-                    crew.begin(name, "follow", host=plan.candidate_host, port=plan.candidate_port)
+            self._repoint()  # once more: Patroni may have pointed them back, before it knew the new leader
             self.warnings += [str(error) for future in routed if (error := future.exception())]
         if plan.synchronous:
             patience = max(0.0, min(FOLLOW_SECONDS, self._deadline - time.monotonic()))
             with self.phases.phase("follow"), suppress(DeadlineExceeded):
                 crew.ask(plan.candidate, "await_synchronous_standby", patience=patience)
+
+    def _repoint(self) -> None:
+        """Point the other standbys at the candidate; one that is already stays untouched."""
+        plan = self.plan
+        for name in self.crew.of(plan.others) if self.way.follow else ():
+            self.crew.begin(name, "follow", host=plan.candidate_host, port=plan.candidate_port)
 
     def _release(self) -> None:
         if self.way.hold:

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
+import signal
 import time
 from typing import Any, cast
 
@@ -17,7 +19,7 @@ class FakeSql:
 
     def __init__(self, **answers: list[Any]) -> None:
         quiet = {name: value for name, value in QUIET.items() if name != "in_recovery"}
-        self.answers = {**{name: [value] for name, value in quiet.items()}, **answers}
+        self.answers = {**{name: [value] for name, value in quiet.items()}, "sleeping_startup": [None], **answers}
         self.orders: list[str] = []
         self.older_than = 0.0
 
@@ -82,6 +84,22 @@ def test_a_wait_in_vain_says_for_what(tmp_path, duty, question, answer, argument
     with pytest.raises(DeadlineExceeded) as caught:
         duties.all()[duty](patience=patience, **arguments)
     assert f"waited {patience:g} s in vain {told}" in str(caught.value)
+
+
+def test_a_startup_process_that_sleeps_through_its_promotion_is_woken(tmp_path, monkeypatch):
+    woken = []
+    monkeypatch.setattr(os, "kill", lambda *call: woken.append(call))
+    duties = duties_on(tmp_path, is_in_recovery=[True, True, True, False], sleeping_startup=[None, 4711, None])
+    duties.await_writable(patience=20)
+    assert woken == [(4711, signal.SIGHUP)]
+
+
+def test_a_startup_process_that_is_gone_has_done_its_work(tmp_path, monkeypatch):
+    def gone(*_call):
+        raise ProcessLookupError
+
+    monkeypatch.setattr(os, "kill", gone)
+    duties_on(tmp_path, is_in_recovery=[True, False], sleeping_startup=[4711]).await_writable(patience=20)
 
 
 def test_postgresql_that_does_not_answer_is_no_wait(tmp_path):

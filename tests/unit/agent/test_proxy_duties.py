@@ -39,8 +39,12 @@ class Proxy:
 
     @property
     def orders(self) -> list[str]:
-        """What HAProxy was told, rather than asked."""
-        return [line for line in self.haproxy.asked if line.startswith("set")]
+        """What HAProxy was told about its servers, rather than asked."""
+        return [line for line in self.haproxy.asked if line.startswith("set server")]
+
+    @property
+    def sessions_wait(self) -> bool:
+        return self.haproxy.session_limits["rw"] == 0
 
 
 @pytest.fixture
@@ -66,19 +70,23 @@ def test_pools_are_looked_at_and_left_alone(proxy):
 
 
 def test_pools_are_held_and_released(proxy):
+    proxy.duties.arm(pools=BOTH, after=10)
     proxy.duties.hold(pools=BOTH, patience=5)
-    assert (proxy.paused, proxy.duties.held) == ([True, True], {"rw", "ro"})
+    assert (proxy.paused, proxy.sessions_wait, proxy.duties.held) == ([True, True], True, {"rw", "ro"})
     proxy.duties.release(pools=BOTH)
-    assert (proxy.paused, proxy.duties.held) == ([False, False], set())
+    assert (proxy.paused, proxy.sessions_wait, proxy.duties.held) == ([False, False], False, set())
+    assert proxy.haproxy.session_limits["rw"] == 2000
 
 
 def test_only_what_was_named_is_held(proxy):
+    proxy.duties.arm(pools=["rw"], after=10)
     proxy.duties.hold(pools=["rw"], patience=5)
     assert proxy.paused == [True, False]
 
 
 def test_pools_are_held_at_the_same_time(proxy):
     """The first one rests only when the second one is asked as well."""
+    proxy.duties.arm(pools=BOTH, after=10)
     proxy.rw.holding.append(client())
     proxy.ro.at_pause = proxy.rw.end_transactions
     proxy.duties.hold(pools=BOTH, patience=20)
@@ -86,6 +94,7 @@ def test_pools_are_held_at_the_same_time(proxy):
 
 
 def test_a_hold_that_is_missed_releases_all_and_names_who_holds_on(proxy):
+    proxy.duties.arm(pools=BOTH, after=10)
     proxy.rw.holding.append(client("late {{ x }}\n"))
     with pytest.raises(DeadlineExceeded) as caught:
         proxy.duties.hold(pools=BOTH, patience=0.05)
@@ -95,6 +104,7 @@ def test_a_hold_that_is_missed_releases_all_and_names_who_holds_on(proxy):
 
 
 def test_a_hold_that_is_missed_when_nobody_holds_on_any_more(proxy):
+    proxy.duties.arm(pools=BOTH, after=10)
     proxy.rw.holding.append(client())
     proxy.rw._servers = proxy.rw._state  # has no line that is a server connection
     with pytest.raises(MatriarchError):
@@ -103,6 +113,7 @@ def test_a_hold_that_is_missed_when_nobody_holds_on_any_more(proxy):
 
 
 def test_a_pooler_that_refuses_to_pause_leaves_none_held(proxy):
+    proxy.duties.arm(pools=BOTH, after=10)
     proxy.ro.refused.add("PAUSE")
     with pytest.raises(RemoteError, match=r"'PAUSE' to PgBouncer at .*, port 6433: no memory"):
         proxy.duties.hold(pools=BOTH, patience=5)
@@ -110,6 +121,7 @@ def test_a_pooler_that_refuses_to_pause_leaves_none_held(proxy):
 
 
 def test_a_pool_that_is_not_there_leaves_none_held(proxy):
+    proxy.duties.arm(pools=BOTH, after=10)
     with pytest.raises(MatriarchError, match=r"^this host has no pool 'x\{\{ y \}\}'; it has: rw, ro$"):
         proxy.duties.hold(pools=["rw", "x{{ y }}"], patience=5)
     assert proxy.paused == [False, False]
@@ -122,10 +134,11 @@ def test_what_is_not_paused_is_not_resumed(proxy):
 
 def test_timers_are_armed_and_disarmed_for_the_named_pools(proxy):
     proxy.duties.arm(pools=BOTH, after=10.5)
-    assert proxy.systemd.armed == {"matriarch-resume-rw", "matriarch-resume-ro"}
+    assert proxy.systemd.armed == {"matriarch-resume-rw", "matriarch-resume-ro", "matriarch-admit-rw"}
     assert all("--on-active=10500ms" in call for call in proxy.systemd.calls("systemd-run"))
     commands = [call[call.index("--") + 1 :] for call in proxy.systemd.calls("systemd-run")]
-    assert [command[-1] for command in commands] == ["pgbouncer@rw.service", "pgbouncer@ro.service"]
+    assert commands[0][-3:] == ["admit", "rw", "2000"]
+    assert [command[-1] for command in commands[1:]] == ["pgbouncer@rw.service", "pgbouncer@ro.service"]
     proxy.duties.disarm(pools=["rw"])
     assert proxy.systemd.armed == {"matriarch-resume-ro"}
 
@@ -142,6 +155,30 @@ def test_a_pool_that_cannot_be_resumed_keeps_its_timer_until_it_can(proxy):
     proxy.duties.release(pools=BOTH)
     proxy.duties.disarm(pools=BOTH)
     assert (proxy.paused, proxy.systemd.armed) == ([False, False], set())
+
+
+def test_sessions_that_cannot_be_admitted_keep_their_timer_and_keep_no_pool(proxy):
+    proxy.duties.arm(pools=BOTH, after=10)
+    proxy.duties.hold(pools=BOTH, patience=5)
+    proxy.haproxy.refuses_limits = True
+    with pytest.raises(RemoteError, match="previously shut down"):
+        proxy.duties.release(pools=BOTH)
+    proxy.duties.disarm(pools=BOTH)
+    assert (proxy.paused, proxy.sessions_wait) == ([False, False], True)
+    assert proxy.systemd.armed == {"matriarch-admit-rw"}
+
+
+def test_sessions_are_not_made_to_wait_where_somebody_else_did(proxy):
+    proxy.haproxy.session_limits["rw"] = 0
+    with pytest.raises(MatriarchError, match=r"lets no sessions in to its rw\. Next: systemctl reload haproxy"):
+        proxy.duties.arm(pools=BOTH, after=10)
+    assert proxy.systemd.armed == set()
+
+
+def test_nobody_is_held_without_a_timer_for_the_sessions(proxy):
+    with pytest.raises(MatriarchError, match="before it is armed"):
+        proxy.duties.hold(pools=BOTH, patience=5)
+    assert (proxy.paused, proxy.sessions_wait) == ([False, False], False)
 
 
 def test_readers_are_sent_elsewhere_and_come_back(proxy):
@@ -204,6 +241,7 @@ def test_what_an_operation_left_is_put_back(proxy):
 
 
 def test_one_thing_that_cannot_be_put_back_does_not_keep_the_others(proxy):
+    proxy.duties.arm(pools=BOTH, after=10)
     proxy.duties.drain(member="pg2")
     proxy.duties.drained.add("gone")
     proxy.duties.hold(pools=BOTH, patience=5)

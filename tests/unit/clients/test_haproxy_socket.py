@@ -66,13 +66,13 @@ def test_servers_are_parsed_and_nothing_else(serve):
     ],
 )
 def test_who_gets_connections(status, is_up):
-    (server,) = parse_servers(f"{HEADER}\nleader,pg1,3,{status},,2,* L4TOUT, at step 1 ,x,\n")
+    (server,) = parse_servers(f"{HEADER}\nleader,pg1,3,,{status},,2,* L4TOUT, at step 1 ,x,\n")
     assert (server.is_up, server.status) == (is_up, status)
     assert (server.sessions, server.last_check, server.seconds_since_change) == (3, "L4TOUT at step 1", None)
 
 
 def test_a_line_break_that_is_none_for_csv_splits_no_line():
-    (server,) = parse_servers(f'{HEADER}\nleader,pg1,0,UP,1,2,L7STS,"odd\u2028\x0b\nwords",x,\n')
+    (server,) = parse_servers(f'{HEADER}\nleader,pg1,0,,UP,1,2,L7STS,"odd\u2028\x0b\nwords",x,\n')
     assert server.last_check == "L7STS odd\u2028\x0b\nwords"
 
 
@@ -93,6 +93,34 @@ def test_state_is_set_and_seen(serve):
         socket.set_state("leader", "pg1", state)
         seen.append((socket.servers()[0].status, socket.servers()[0].is_up))
     assert seen == [("DRAIN", False), ("MAINT", False), ("UP", True)]
+
+
+def test_sessions_of_a_frontend_are_limited_and_the_limit_is_told(serve):
+    fake = FakeHaproxy()
+    socket = serve(fake.answer)
+    seen = [socket.session_limit("rw")]
+    for limit in (0, 2000):
+        socket.set_session_limit("rw", limit)
+        seen.append(socket.session_limit("rw"))
+    assert seen == [2000, 0, 2000]
+    assert [line for line in fake.asked if line.startswith("set")] == [
+        "set maxconn frontend rw 0",
+        "set maxconn frontend rw 2000",
+    ]
+
+
+def test_a_frontend_that_is_not_there_has_no_limit(serve):
+    socket = serve(FakeHaproxy().answer)
+    with pytest.raises(Refused, match=r"no frontend 'x'; it has: rw, ro"):
+        socket.session_limit("x")
+    with pytest.raises(RemoteError, match=r"No such frontend\."):
+        socket.set_session_limit("x", 0)
+
+
+@pytest.mark.parametrize("answer", [b"Unknown command\n", b"# pxname,svname,type,slim\nrw,FRONTEND,0,many\n"])
+def test_a_limit_that_makes_no_sense_is_an_error(serve, answer):
+    with pytest.raises(RemoteError, match="'show stat -1 1 -1' on HAProxy's socket"):
+        serve(lambda _line: answer).session_limit("rw")
 
 
 @pytest.mark.parametrize(
@@ -134,8 +162,9 @@ def test_a_name_that_would_be_a_command_is_never_sent(serve, name):
         lambda: socket.set_health(name, "pg1", False),
         lambda: socket.set_state("leader", name, "maint"),
         lambda: socket.set_state(name, "pg1", "maint"),
+        lambda: socket.set_session_limit(name, 0),
     ):
-        with pytest.raises(Refused, match="is no name of a backend or server"):
+        with pytest.raises(Refused, match="is no name of a proxy or server"):
             order()
     assert fake.asked == []
 

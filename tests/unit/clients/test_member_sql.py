@@ -82,6 +82,8 @@ def test_it_connects_when_it_is_first_needed_as_the_superuser_over_the_socket(sq
         ("is_in_recovery", [(False,)], False),
         ("flushed", [(83_886_176,)], 83_886_176),
         ("synchronous_standbys", [(2,)], 2),
+        ("sleeping_startup", [(4711,)], 4711),
+        ("sleeping_startup", [], None),
         ("base_backups", [(1,)], 1),
         ("unarchived_segments", [(12,)], 12),
         ("logical_walsenders", [], []),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 # The columns that HAProxy 2.6 and 3.2 both have, in their order, as far as anybody here reads them.
-HEADER = "# pxname,svname,scur,status,lastchg,type,check_status,last_chk,addr,"
+HEADER = "# pxname,svname,scur,slim,status,lastchg,type,check_status,last_chk,addr,"
 
 
 class UnixServer:
@@ -69,25 +69,38 @@ class FakeHaproxy:
             (backend, name): FakeServer() for backend in ("leader", "replicas") for name in ("pg1", "pg2", "pg3")
         }
     )
+    session_limits: dict[str, int] = field(default_factory=lambda: {"rw": 2000, "ro": 2000})
+    refuses_limits: bool = False
     asked: list[str] = field(default_factory=list)
 
     def answer(self, line: str) -> bytes:
         """Serve one line."""
         self.asked.append(line)
         words = line.split()
-        if words == ["show", "stat", "-1", "4", "-1"]:
+        if words in (["show", "stat", "-1", "4", "-1"], ["show", "stat", "-1", "1", "-1"]):
             return self._statistics().encode()
+        if words[:3] == ["set", "maxconn", "frontend"]:
+            return self._limit(words[3], words[4]).encode() + b"\n"
         if words[:2] == ["set", "server"]:
             return self._set(words[2], words[3], words[4]).encode() + b"\n"
         return b"Unknown command\n"
 
     def _statistics(self) -> str:
         lines = [
-            f'{backend},{name},{server.sessions},{server.status},12,2,L7OK,"{server.last_check}",10.0.0.1:5432,'
+            f'{backend},{name},{server.sessions},,{server.status},12,2,L7OK,"{server.last_check}",10.0.0.1:5432,'
             for (backend, name), server in self.servers.items()
         ]
-        # HAProxy leaves these out when asked for servers alone; a client that is given them passes them over.
-        return "\n".join([HEADER, "rw,FRONTEND,5,OPEN,,0,,,,", *lines, "leader,BACKEND,5,UP,12,1,,,,"]) + "\n\n"
+        # HAProxy leaves out what was not asked for; a client that is given it passes it over.
+        frontends = [f"{name},FRONTEND,5,{limit},OPEN,,0,,,," for name, limit in self.session_limits.items()]
+        return "\n".join([HEADER, *frontends, *lines, "leader,BACKEND,5,200,UP,12,1,,,,"]) + "\n\n"
+
+    def _limit(self, frontend: str, value: str) -> str:
+        if frontend not in self.session_limits:
+            return "No such frontend.\n"
+        if self.refuses_limits:
+            return "Frontend was previously shut down, cannot change.\n"
+        self.session_limits[frontend] = int(value)
+        return ""
 
     def _set(self, name: str, what: str, value: str) -> str:
         backend, _slash, server_name = name.partition("/")

@@ -21,6 +21,17 @@ while :; do sleep 0.01; done
 """
 
 
+# One that waits for a child, as for a connection that has not said who it is; $3 is what that child is called.
+WAITING_POSTMASTER = """
+echo ready
+trap : INT
+bash -c 'exec -a "$0" sleep 60' "$3" &
+wait
+echo fast > "$1"
+while kill -0 $! 2> /dev/null; do sleep 0.01; done
+"""
+
+
 class Host:
     """A data directory, a mark, and a process in place of PostgreSQL's."""
 
@@ -31,8 +42,9 @@ class Host:
         self.program.write_text(SCRIPT.replace("/run/patroni/handover", str(self.mark)))
         self.process: subprocess.Popen[str] | None = None
 
-    def start(self, takes: float) -> None:
-        command = ["sh", "-c", POSTMASTER, "postmaster", str(self.signal), str(takes)]
+    def start(self, takes: float = 0, waits_for: str = "") -> None:
+        program = WAITING_POSTMASTER if waits_for else POSTMASTER
+        command = ["sh", "-c", program, "postmaster", str(self.signal), str(takes), waits_for]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.process.stdout.readline()
@@ -104,9 +116,17 @@ def test_where_nothing_runs_nothing_is_done(host, pid):
     assert not host.mark.exists()
 
 
-def test_it_waits_no_longer_than_the_mark_is_fresh(host):
+def test_a_connection_that_came_too_late_is_not_waited_for(host):
+    host.mark.write_text(f"{boot_seconds() + 60}\n")
+    host.start(waits_for="postgres: main: [unknown] [unknown] 10.0.0.7(51002) startup")
+    assert host.run() == 0
+    assert not host.lives
+
+
+@pytest.mark.parametrize("worker", ["checkpointer", "walsender replicator 10.0.0.2(40000) streaming", "archiver"])
+def test_who_is_still_at_work_is_waited_for_while_the_mark_is_fresh(host, worker):
     host.mark.write_text(f"{boot_seconds() + 2}\n")
-    host.start(takes=60)
+    host.start(waits_for=f"postgres: main: {worker}")
     assert host.run() == 0
     assert host.lives
     assert host.signal.read_text() == "fast\n"

@@ -64,6 +64,13 @@ def test_a_drained_server_serves_again(haproxy, capsys):
     assert capsys.readouterr().out.strip() == ""
 
 
+def test_sessions_that_were_made_to_wait_are_admitted(haproxy, capsys):
+    haproxy.session_limits["rw"] = 0
+    state.admit("rw", "2000")
+    assert haproxy.session_limits["rw"] == 2000
+    assert capsys.readouterr().out.strip() == ""
+
+
 def test_a_server_that_is_not_there_is_told_to_the_journal(haproxy, capsys):
     state.ready("replicas/pg9")
     assert capsys.readouterr().out.strip() == "No such server."

@@ -27,6 +27,11 @@ def main():
                   sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0)
     except (ImportError, AttributeError):
         print("another Patroni")
+    try:
+        from patroni.api import RestApiHandler
+        print(RestApiHandler.disable_nagle_algorithm)
+    except ImportError:
+        print("another server")
     return 3
 """
 
@@ -41,12 +46,16 @@ class Etcd3(Base):
 """
 
 
+API = "class RestApiHandler:\n    disable_nagle_algorithm = False"
+
+
 @pytest.fixture
 def run(tmp_path):
-    def run_with(etcd3, *command):
+    def run_with(etcd3, *command, api=API):
         package = tmp_path / "patroni"
         (package / "dcs").mkdir(parents=True)
-        for name, text in {"__init__": "", "__main__": MAIN, "dcs/__init__": "", "dcs/etcd3": etcd3}.items():
+        files = {"__init__": "", "__main__": MAIN, "api": api, "dcs/__init__": "", "dcs/etcd3": etcd3}
+        for name, text in files.items():
             if text is not None:
                 (package / f"{name}.py").write_text(text)
         command = command or (str(WRAPPER), "/etc/patroni/config.yml")
@@ -58,18 +67,24 @@ def run(tmp_path):
     return run_with
 
 
-def test_requests_leave_at_once_and_connections_are_kept_alive_as_before(run):
+def test_requests_and_answers_leave_at_once_and_connections_are_kept_alive_as_before(run):
     done = run(ETCD3)
-    assert done.stdout.splitlines() == ['["/etc/patroni/config.yml"]', "True True"]
+    assert done.stdout.splitlines() == ['["/etc/patroni/config.yml"]', "True True", "True"]
     assert (done.returncode, done.stderr) == (3, "")
 
 
 @pytest.mark.parametrize("etcd3", [None, "class Etcd4: pass", "class Etcd3: pass"], ids=["none", "renamed", "changed"])
 def test_a_patroni_that_has_changed_runs_as_it_is(run, etcd3):
     done = run(etcd3)
-    assert done.stdout.splitlines() == ['["/etc/patroni/config.yml"]', "another Patroni"]
+    assert done.stdout.splitlines() == ['["/etc/patroni/config.yml"]', "another Patroni", "True"]
     assert done.returncode == 3
     assert done.stderr.startswith("requests to etcd are sent as this Patroni does: ")
+
+
+def test_another_rest_server_answers_as_it_does(run):
+    done = run(ETCD3, api=None)
+    assert done.stdout.splitlines() == ['["/etc/patroni/config.yml"]', "True True", "another server"]
+    assert (done.returncode, done.stderr.startswith("answers are sent as this Patroni does: ")) == (3, True)
 
 
 def test_a_process_that_imports_it_once_more_starts_no_second_patroni(run):

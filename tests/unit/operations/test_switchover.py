@@ -136,7 +136,7 @@ def refusal(status, words):
 def test_leadership_changes_hands(agents):
     run = Run(agents)
     assert run() is NEW
-    assert sorted(agents.asked) == sorted([*BEFORE, SENT, *MEANWHILE, *QUIETLY])
+    assert sorted(agents.asked) == sorted([*BEFORE, SENT, *MEANWHILE, ("pg3", "follow"), *QUIETLY])
     assert agents.left_behind() == {}
     assert {host.routed for host in agents.hosts.values()} == {"pg2"}
     assert [agents.hosts[name].follows for name in HOSTS] == ["", "", "pg2"]
@@ -151,7 +151,9 @@ def test_everything_has_its_order(agents):
     ]  # fmt: skip
     for before, after in itertools.pairwise(order):
         assert max(agents.times(before)) < min(agents.times(after)), f"{before} comes before {after}"
-    assert max(agents.times("await_writable")) < min(agents.times("follow"))
+    first, again = agents.times("follow")
+    assert first > max(agents.times("await_cut_off"))
+    assert again > max(agents.times("await_writable"))
     assert agents.held_without_a_timer == []
 
 
@@ -353,7 +355,8 @@ def test_interrupted_at_every_point(agents, point, how):
         assert SENT not in agents.asked
     else:
         assert run() is NEW
-        assert bool(run.switchover.warnings) == (point in MEANWHILE)
+        routes_later = how == "dies" and point == ("pg3", "follow")
+        assert bool(run.switchover.warnings) == (point in MEANWHILE or routes_later)
         assert all(point[0] in warning for warning in run.switchover.warnings)
     assert agents.left_behind() == {}
     assert agents.held_without_a_timer == []
