@@ -9,6 +9,7 @@ import pytest
 from integration.inventory import Cluster, Endpoint, Machine
 from integration.load import Load
 from integration.operations import (
+    HELD_SECONDS,
     WHOLE_SECONDS,
     Outcome,
     is_whole,
@@ -49,6 +50,31 @@ def test_one_replica_is_restarted(connect: Connect, cluster: Cluster, database: 
     after = started(connect, cluster)
     assert {name for name, since in after.items() if since != before[name]} == {replica.name}
     assert standing(connect, cluster) == standing_before
+
+
+def test_the_leader_is_restarted_where_it_is(
+    connect: Connect, cluster: Cluster, database: str, left_behind: LeftBehind
+) -> None:
+    """Its pooled clients wait for about as long as PostgreSQL needs to stop and start, and see no error."""
+    before, standing_before = started(connect, cluster), standing(connect, cluster)
+    leads = standing_before[0].name
+    refused = play(cluster, "member", member=leads, state="restarted", only_pending=False)
+    assert not refused.ok
+    assert f"{leads} leads" in refused.said
+    assert started(connect, cluster) == before
+    with Load(connect, cluster, database) as load:
+        outcome = play(cluster, "member", member=leads, state="restarted", only_pending=False, allow_leader=True)
+        assert outcome.ok, outcome.tail
+        assert outcome.report["clients"]["endpoints"]["pooled-rw"]["errors"] == 0, outcome.report["clients"]
+        assert outcome.report["result"]["phases"]["total_pause"] < 1000 * HELD_SECONDS
+        load.await_everybody(HELD_SECONDS)
+    assert load.errors == [], load
+    assert load.lost() == set(), load
+    assert load.longest_gap < HELD_SECONDS, load
+    after = started(connect, cluster)
+    assert {name for name, since in after.items() if since != before[name]} == {leads}
+    assert standing(connect, cluster) == standing_before
+    assert left_behind() == []
 
 
 def test_one_replica_is_cloned_anew(

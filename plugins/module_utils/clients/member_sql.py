@@ -77,6 +77,10 @@ class MemberSql(AbstractContextManager["MemberSql"]):
         """True for a replica."""
         return bool(self._rows("SELECT pg_is_in_recovery()")[0][0])
 
+    def started(self) -> str:
+        """Since when PostgreSQL runs."""
+        return str(self._rows("SELECT pg_postmaster_start_time()")[0][0])
+
     def is_receiving(self) -> bool:
         """True while WAL is streamed from another member."""
         return bool(self._rows("SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'")[0][0])

@@ -18,9 +18,9 @@ from ansible_collections.matriarch.pgcluster.tests.unit.fakes.pgbouncer import F
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.systemd import FakeSystemd
 
 LONG = 20.0
-PROXY = ["arm", "disarm", "drain", "hold", "pools", "release", "route", "undrain"]
-MEMBER = ["await_cut_off", "await_flushed", "await_synchronous_standby", "await_writable", "checkpoint", "flushed",
-          "follow", "look", "mark", "unmark"]  # fmt: skip
+PROXY = ["arm", "disarm", "drain", "hold", "pools", "release", "reopen", "route", "undrain"]
+MEMBER = ["await_cut_off", "await_flushed", "await_restarted", "await_synchronous_standby", "await_writable",
+          "checkpoint", "flushed", "follow", "look", "mark", "started", "unmark"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
