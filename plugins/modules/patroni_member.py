@@ -329,7 +329,12 @@ def converge(patient: Patient, course: Course, wish: Wish, action: str, params: 
     """Act and watch; then clone anew what cannot rejoin, where that is allowed. Raises DeadlineExceeded."""
     reached = pursue(patient, course, wish, action, params)
     if not reached and params["allow_reinitialize"] and action != "reinitialize" and course.last.cannot_rejoin:
-        refuse_to_reinitialize(course.last)
+        try:
+            refuse_to_reinitialize(course.last)
+        except Refused as refusal:  # not of the whole: it may have been restarted by now
+            raise DeadlineExceeded(
+                f"{in_vain(course, wish)}. It is not cloned anew: {refusal}", **course.report()
+            ) from refusal
         reached = pursue(patient, course, Wish("reinitialized"), "reinitialize", params)
     if not reached:
         raise in_vain(course, wish)
