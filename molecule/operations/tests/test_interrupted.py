@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from integration.inventory import Cluster, Machine
 from integration.load import Load
-from integration.operations import HELD_SECONDS, WHOLE_SECONDS, is_whole, play, start, started, thorough
+from integration.operations import HELD_SECONDS, WHOLE_SECONDS, is_whole, play, standing, start, started, thorough
 from integration.watch import Connect, eventually, writable
 from testinfra.host import Host
 
@@ -56,17 +56,31 @@ def test_during_a_switchover(
     assert left_behind() == []
 
 
-def test_while_clients_are_held(connect: Connect, cluster: Cluster, database: str, left_behind: LeftBehind) -> None:
+@pytest.mark.parametrize("playbook", ["switchover", pytest.param("member", marks=thorough)])
+def test_while_clients_are_held(
+    connect: Connect, cluster: Cluster, database: str, left_behind: LeftBehind, playbook: str
+) -> None:
     """The worst moment. A transaction that does not end makes it last, so that it is not missed."""
     pooled = next(endpoint for endpoint in cluster.rw if endpoint.name == "pooled-rw")
+    leads, _timeline = standing(connect, cluster)
+    ways: dict[str, dict[str, Any]] = {
+        "switchover": {"accept": "long_transaction", "switchover_drain_timeout": DRAIN_SECONDS},
+        "member": {
+            "member": leads.name,
+            "state": "restarted",
+            "only_pending": False,
+            "allow_leader": True,
+            "operation_restart_drain_timeout": DRAIN_SECONDS,
+        },
+    }
     with Load(connect, cluster, database) as load:
         with connect(pooled, dbname=database, autocommit=False) as slow:
             slow.execute("SELECT count(*) FROM written")
-            run = start(cluster, "switchover", accept="long_transaction", switchover_drain_timeout=DRAIN_SECONDS)
+            run = start(cluster, playbook, **ways[playbook])
             eventually("clients are held", STARTING_SECONDS, lambda: left_behind("paused") != [])
             run.kill()
             expect_no_harm(connect, cluster, load, lambda: left_behind() == [])
-        again = play(cluster, "switchover")
+        again = play(cluster, playbook, **ways[playbook])
         assert again.ok, again.tail
     assert load.lost() == set(), load
     assert left_behind() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from integration.operations import (
     HELD_SECONDS,
     WHOLE_SECONDS,
     Outcome,
+    ask_patroni,
     is_whole,
     patroni,
     play,
@@ -28,6 +30,7 @@ Login = Callable[[Machine], Host]
 LeftBehind = Callable[..., list[str]]
 NOTICED_SECONDS = 30
 REBOOTS_SECONDS = 1800
+PAUSED_SECONDS = 45  # from the first member on, which is longer than the run needs for the others
 # The kernel's own boot is this machine's.
 BOOTED = "systemctl show --timestamp=unix --property=UserspaceTimestamp --value"
 
@@ -116,6 +119,34 @@ def test_patroni_is_paused_and_goes_on(cluster: Cluster) -> None:
         resumed = play(cluster, "maintenance", state="resumed")
     assert resumed.ok, resumed.tail
     assert "pause" not in patroni(cluster)
+
+
+def test_a_pause_ends_by_itself(cluster: Cluster, login: Login) -> None:
+    """Each member knows of the pause when the run returns, and goes on when its time is over, without anybody."""
+    paused = play(cluster, "maintenance", state="paused", for_minutes=PAUSED_SECONDS / 60)
+    begun = time.monotonic()
+    try:
+        assert paused.ok, paused.tail
+        assert knowing_of_the_pause(cluster) == {machine.name for machine in cluster.postgres}
+        eventually("all go on", PAUSED_SECONDS + NOTICED_SECONDS, lambda: knowing_of_the_pause(cluster) == set())
+        assert time.monotonic() - begun > PAUSED_SECONDS / 3, "until then it was paused"
+        assert "pause" not in patroni(cluster)
+        timers = "systemctl list-timers --all 'matriarch-end-of-*' --no-legend"
+        for machine in cluster.postgres:
+            ended = functools.partial(is_empty, login(machine), timers)
+            eventually(f"the timer on {machine} has come to its end", NOTICED_SECONDS, ended)
+    finally:
+        resumed = play(cluster, "maintenance", state="resumed")
+    assert resumed.ok, resumed.tail
+
+
+def is_empty(host: Host, command: str) -> bool:
+    return bool(host.check_output(command) == "")
+
+
+def knowing_of_the_pause(cluster: Cluster) -> set[str]:
+    """The members that say so themselves."""
+    return {machine.name for machine in cluster.postgres if ask_patroni(cluster, machine, "patroni").get("pause")}
 
 
 def test_a_healthy_cluster_is_not_failed_over(connect: Connect, cluster: Cluster, replica: Machine) -> None:
