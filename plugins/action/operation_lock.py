@@ -88,6 +88,8 @@ def read(path: Path) -> str:
 class ActionModule(ActionBase):  # type: ignore[misc]
     """The action operation_lock."""
 
+    MODULE = "matriarch.pgcluster.operation_lock"
+
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module as this run; a second time to take over the lock of a dead one."""
         super().run(tmp, task_vars)
@@ -100,8 +102,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return result
 
     def _module(self, arguments: dict[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        name = "matriarch.pgcluster.operation_lock"
-        result: dict[str, Any] = self._execute_module(module_name=name, module_args=arguments, task_vars=task_vars)
+        told = {"module_name": self.MODULE, "module_args": arguments}
+        result: dict[str, Any] = self._execute_module(**told, task_vars=task_vars)
         return result
 
 

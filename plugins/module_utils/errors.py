@@ -37,7 +37,13 @@ class NobodyAnswered(RemoteError):
 
 
 class Refused(MatriarchError):
-    """A plan found that what is wished is not safe, or not possible; nothing was changed."""
+    """A plan found that what is wished is not safe, or not possible; nothing was changed.
+
+    Its details say so too, so that a playbook can tell it from a failure.
+    """
+
+    def __init__(self, msg: str, **details: object) -> None:
+        super().__init__(msg, refused=True, **details)
 
 
 class DeadlineExceeded(MatriarchError):

@@ -9,7 +9,8 @@ What is garbled there is a finding, not an error.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import (
     NO_LEASE,
@@ -39,7 +40,23 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.operation
 
 Answer = TypeVar("Answer")
 
+SHORTEST_TTL = 10  # seconds
 RACES = 5  # so often another run may change the lock between our look at it and our change
+
+# How modules are told which run of Ansible has the lock.
+HOLDER: dict[str, dict[str, Any]] = {
+    "who": {"type": "str", "required": True},
+    "host": {"type": "str", "required": True},
+    "pid": {"type": "int", "required": True},
+    "started": {"type": "int", "default": 0},
+    "boot_id": {"type": "str", "default": ""},
+    "namespace": {"type": "str", "default": ""},
+}
+
+
+def utc_now() -> str:
+    """The time of day on this host, like 2026-03-01T10:00:00.123456Z."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class Store:

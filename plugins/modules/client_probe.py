@@ -17,7 +17,7 @@ description:
     connects again at once. A client gives a server up that is silent for ten seconds.
   - The rows go to the table C(matriarch.probe_writes) and are deleted in the end. Those of a probe that was killed are
     deleted by another one, a day later.
-  - The process ends by itself when its O(lifetime) is over, so that it outlives no operator for long.
+  - The process ends by itself when its O(operation) has ended or died, and at the latest when its O(lifetime) is over.
   - Measuring counts as no change, since it leaves nothing behind.
 requirements:
   - psycopg >= 3.1
@@ -74,6 +74,31 @@ options:
         table back.
     type: int
     default: 900
+  operation:
+    description:
+      - The operation that is measured (M(matriarch.pgcluster.operation_lock)). When etcd says that it has the cluster's
+        lock no more, the measuring ends within ten seconds. While etcd does not answer, it goes on.
+    type: dict
+    suboptions:
+      urls:
+        description: Addresses of etcd's members.
+        type: list
+        elements: str
+        required: true
+      cluster:
+        description: Name of the cluster that is locked.
+        type: str
+        required: true
+      begun_at:
+        description: Since when, as the lock tells it.
+        type: str
+        required: true
+      client_cert:
+        description: Path of a certificate that etcd accepts.
+        type: path
+      client_key:
+        description: Path of its key.
+        type: path
   wait:
     description: Seconds that each client has for its first success.
     type: float
@@ -177,12 +202,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.arguments import connections
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.sql import Login
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.operation_store import Store
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.control import NOTHING, start, stop
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.folder import RUNS, RunFolder
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.job import Job, parse_endpoints
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.leash import Leash
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.session import SqlSession, check_library
+
+ETCD_SECONDS = 3.0
 
 ARGUMENTS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
@@ -195,6 +226,16 @@ ARGUMENTS: dict[str, Any] = {
     "clients": {"type": "int", "default": 1},
     "interval_ms": {"type": "int", "default": 20},
     "lifetime": {"type": "int", "default": 900},
+    "operation": {
+        "type": "dict",
+        "options": {
+            "urls": {"type": "list", "elements": "str", "required": True},
+            "cluster": {"type": "str", "required": True},
+            "begun_at": {"type": "str", "required": True},
+            "client_cert": {"type": "path"},
+            "client_key": {"type": "path", "no_log": False},
+        },
+    },
     "wait": {"type": "float", "default": 15.0},
 }
 
@@ -214,6 +255,15 @@ def job_of(params: Mapping[str, Any]) -> Job:
     )
 
 
+def leash_of(params: Mapping[str, Any]) -> Leash | None:
+    """What ties the probe to its operation; None without one."""
+    operation = params["operation"]
+    if not operation:
+        return None
+    reached = connections({**operation, "ca_file": params["ca_file"], "timeout": ETCD_SECONDS})
+    return Leash(Store(EtcdKeys(http) for http in reached), operation["cluster"], operation["begun_at"])
+
+
 def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     """Start or stop a probe. Raises MatriarchError."""
     job, folder = job_of(params), RunFolder(params["run"], RUNS)
@@ -222,7 +272,7 @@ def run(params: Mapping[str, Any], check_mode: bool) -> dict[str, Any]:
     check_library()
     if params["state"] == "stopped":
         return {"run": params["run"], **stop(job, folder, SqlSession)}
-    start(job, folder, SqlSession, params["wait"])
+    start(job, folder, SqlSession, params["wait"], leash_of(params))
     return {"run": params["run"], **NOTHING, "found": True}
 
 

@@ -228,7 +228,6 @@ problems:
 import json
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -246,10 +245,13 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.operatio
     OperationState,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.operation_store import (
+    HOLDER,
+    SHORTEST_TTL,
     Store,
     hold,
     read_operation,
     release,
+    utc_now,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.operation import (
     HeldByAnother,
@@ -258,8 +260,6 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.operation
     Release,
     ReleaseWish,
 )
-
-SHORTEST_TTL = 10
 
 
 def held(store: Store, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -270,7 +270,8 @@ def held(store: Store, params: dict[str, Any], check_mode: bool) -> dict[str, An
     except HeldByAnother as refusal:
         if not check_mode:
             raise
-        return {"changed": False, "available": False, "reason": str(refusal), "problems": [], **refusal.details}
+        held_by = refusal.details["held_by"]
+        return {"changed": False, "available": False, "reason": str(refusal), "problems": [], "held_by": held_by}
     return held_facts(before, plan, before if check_mode else read_operation(store, keys, 1))
 
 
@@ -360,11 +361,6 @@ def release_wish(params: dict[str, Any]) -> ReleaseWish:
     return ReleaseWish(params["operation"], holder, utc_now(), params["outcome"], params["journal"])
 
 
-def utc_now() -> str:
-    """The time of day on this host, like 2026-03-01T10:00:00.123456Z."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def check(params: Mapping[str, Any]) -> None:
     """What an argument spec cannot say. Raises MatriarchError."""
     needed = ["cluster"] if params["state"] == "shown" else ["cluster", "operation", "holder"]
@@ -391,16 +387,6 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     except NobodyAnswered as error:
         advice = "The lock lies in etcd. Next: bring a majority of its members back (journalctl -u etcd -n 50)"
         raise MatriarchError(f"{error}. {advice}", **error.details) from error
-
-
-HOLDER = {
-    "who": {"type": "str", "required": True},
-    "host": {"type": "str", "required": True},
-    "pid": {"type": "int", "required": True},
-    "started": {"type": "int", "default": 0},
-    "boot_id": {"type": "str", "default": ""},
-    "namespace": {"type": "str", "default": ""},
-}
 
 
 def main() -> None:

@@ -34,6 +34,12 @@ options:
     description:
       - Addresses of the cluster's Patroni REST interfaces, like V(https://pg1:8008). All of them are asked.
       - Members that are registered but not named here are asked at the addresses that they announce.
+  names:
+    description:
+      - Names of the members by their addresses in O(urls), for those that do not tell; the cluster forgets a dead
+        member's own.
+    type: dict
+    default: {}
   etcd_urls:
     description:
       - Addresses at which the etcd members serve clients, like V(https://etcd1:2379), asked in turn until one answers.
@@ -193,7 +199,7 @@ NOT_DONE = (400, 401, 403, 412)  # with these Patroni has not begun anything
 def read_situation(params: dict[str, Any]) -> Situation:
     """Ask the members, then the store, then those members that only the store knows. Raises when either is silent."""
     clients = patroni_clients(params)
-    voices = ask_members(clients, {})
+    voices = ask_members(clients, {url.rstrip("/"): name for url, name in params["names"].items()})
     record = read_store(params, scope_of(voices))
     names = {url: name for name, url in record.member_urls.items()}
     asked = {voice.url for voice in voices} | {record.member_urls.get(voice.name) for voice in voices}
@@ -307,6 +313,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             **CONNECTION,
+            "names": {"type": "dict", "default": {}},
             "etcd_urls": {"type": "list", "elements": "str", "required": True},
             "namespace": {"type": "str", "default": "/service/"},
             "candidate": {"type": "str"},

@@ -12,6 +12,8 @@ description:
   - Asks Patroni to act on one member, and then looks at the member and the cluster until it is seen to be done.
     Patroni's own answer decides nothing.
   - Refuses to restart the leader unless that is allowed, and to throw away data that others still need.
+  - With O(agents) the poolers hold their clients while the leader restarts. That needs an agent
+    (M(matriarch.pgcluster.host_agent)) on each of these hosts, started just before.
   - Restarts this one member at once. Whether others can spare it is for the caller to say.
 extends_documentation_fragment:
   - matriarch.pgcluster.patroni
@@ -64,6 +66,29 @@ options:
       - After how many seconds a restarted PostgreSQL that is not up counts as failed, in Patroni's eyes. A leader then
         gives its leadership up. Without it Patroni's C(primary_start_timeout) counts.
     type: int
+  agents:
+    description:
+      - Addresses of the hosts on which an agent waits, by their names; the member is named as in Patroni.
+      - Used when the leader restarts. Without them clients see their connections break then.
+    type: dict
+    default: {}
+  agent_port:
+    description: Port of the agents.
+    type: int
+    default: 8010
+  proxies:
+    description: Names of the hosts among O(agents) that shall hold clients while the leader restarts.
+    type: list
+    elements: str
+    default: []
+  drain_timeout:
+    description: How long transactions may take to end once clients are held, in seconds. Missed, nothing has happened.
+    type: float
+    default: 2.0
+  hold_timeout:
+    description: How long clients are held at most while the leader restarts, in seconds.
+    type: float
+    default: 20.0
   wait_timeout:
     description: How long it may take until the member is as wished, in seconds.
     type: float
@@ -152,12 +177,20 @@ after:
   description: The member as it is now, as RV(before).
   returned: always, except for a failure before the member was looked at
   type: dict
+phases:
+  description:
+    - Milliseconds by phase of a leader's restart while clients were held; V(total_pause) is how long they were.
+    - Empty for anything else.
+  returned: always, except for a failure before the member was looked at
+  type: dict
+  sample: {drain: 16.2, restart: 900.3, route: 4.5, follow: 110.8, resume: 12.0, total_pause: 1043.8}
 waited_seconds:
   description: How long it took until it was as wished.
   returned: always, except for a failure before the member was looked at
   type: float
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -168,7 +201,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.arguments impo
     patroni_clients,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import first_answer
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni import PatroniClient
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni import PatroniClient, restart_wish
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
     DeadlineExceeded,
     MatriarchError,
@@ -176,6 +209,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
     Refused,
     RemoteError,
 )
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.operations.leader_restart import restart_leader
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.member import (
     Look,
     Wish,
@@ -198,6 +232,8 @@ class Course:
     actions: list[str] = field(default_factory=list)
     said: str = ""
     seconds: float = 0.0
+    phases: Mapping[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     def report(self) -> dict[str, Any]:
         """The module's answer."""
@@ -207,6 +243,7 @@ class Course:
             "said": self.said,
             "before": before.facts() if before else None,
             "after": after.facts() if after else None,
+            "phases": dict(self.phases),
             "waited_seconds": round(self.seconds, 1),
         }
 
@@ -233,25 +270,26 @@ class Patient:
         except RemoteError as error:
             return Look(self.name, cluster, silence=f"{member.described}, but {error}")
 
-    def act(self, action: str, look: Look, params: dict[str, Any]) -> str:
+    def act(self, action: str, course: Course, params: dict[str, Any]) -> str:
         """Ask its own Patroni; returns its words. Raises RemoteError where it has surely not begun."""
+        look = course.last
         member = look.cluster.member(self.name) if look.cluster else None
-        if look.status is None or member is None or member.api_url is None:
+        if look.status is None or look.cluster is None or member is None or member.api_url is None:
             raise RemoteError(f"{self.name} cannot be asked to {action}: {look.silence}", reason=look.silence)
+        own = self._own(member.api_url)
+        if action != "restart":
+            return (own.reload() if action == "reload" else own.reinitialize(force=True)).said
+        pending, limit = params["only_pending"], params["start_timeout"]
         try:
-            return self._ask(action, self._own(member.api_url), params)
+            if look.leads and params["agents"]:
+                held = restart_leader(look.cluster, member, restart_wish(pending, limit), params)
+                course.phases, course.warnings = held.phases, held.warnings
+                return held.answer.result().said
+            return own.restart(only_pending=pending, timeout=limit, seconds=params["wait_timeout"]).said
         except RemoteError as error:
-            if action != "restart" or error.details.get("status") in NOT_RESTARTED:
+            if error.details.get("status") in NOT_RESTARTED:
                 raise
             return error.reason
-
-    def _ask(self, action: str, own: PatroniClient, params: dict[str, Any]) -> str:
-        if action == "reload":
-            return own.reload().said
-        if action == "reinitialize":
-            return own.reinitialize(force=True).said
-        pending, limit = params["only_pending"], params["start_timeout"]
-        return own.restart(only_pending=pending, timeout=limit, seconds=params["wait_timeout"]).said
 
     def _own(self, api_url: str) -> PatroniClient:
         return PatroniClient(self.clients[0].http.at(api_url.removesuffix("/patroni")))
@@ -265,7 +303,7 @@ def pursue(patient: Patient, course: Course, wish: Wish, action: str, params: di
     before = course.last
     if action:
         course.actions.append(action)
-        course.said = patient.act(action, before, params)
+        course.said = patient.act(action, course, params)
     left = max(seconds - (clock.now() - start), 0.0)
     outcome = wait_until(patient.look, lambda look: is_reached(wish, before, look), seconds=left)
     course.last = outcome.last
@@ -291,7 +329,12 @@ def converge(patient: Patient, course: Course, wish: Wish, action: str, params: 
     """Act and watch; then clone anew what cannot rejoin, where that is allowed. Raises DeadlineExceeded."""
     reached = pursue(patient, course, wish, action, params)
     if not reached and params["allow_reinitialize"] and action != "reinitialize" and course.last.cannot_rejoin:
-        refuse_to_reinitialize(course.last)
+        try:
+            refuse_to_reinitialize(course.last)
+        except Refused as refusal:  # not of the whole: it may have been restarted by now
+            raise DeadlineExceeded(
+                f"{in_vain(course, wish)}. It is not cloned anew: {refusal}", **course.report()
+            ) from refusal
         reached = pursue(patient, course, Wish("reinitialized"), "reinitialize", params)
     if not reached:
         raise in_vain(course, wish)
@@ -330,6 +373,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     return {
         **report,
         "changed": bool(course.actions) if check_mode else has_changed(course),
+        "warnings": course.warnings,
         "diff": {"before": report["before"] or {}, "after": report["after"] or {}},
     }
 
@@ -349,6 +393,11 @@ def main() -> None:
             "allow_leader": {"type": "bool", "default": False},
             "allow_reinitialize": {"type": "bool", "default": False},
             "start_timeout": {"type": "int"},
+            "agents": {"type": "dict", "default": {}},
+            "agent_port": {"type": "int", "default": 8010},
+            "proxies": {"type": "list", "elements": "str", "default": []},
+            "drain_timeout": {"type": "float", "default": 2.0},
+            "hold_timeout": {"type": "float", "default": 20.0},
             "wait_timeout": {"type": "float", "default": 300.0},
             "clone_timeout": {"type": "float", "default": 3600.0},
         },
@@ -359,6 +408,8 @@ def main() -> None:
         answer = run(module.params, module.check_mode)
     except MatriarchError as error:
         module.fail_json(msg=str(error), **error.details)
+    for warning in answer.pop("warnings"):
+        module.warn(warning)
     module.exit_json(**answer)
 
 

@@ -160,13 +160,18 @@ def send(number: signal.Signals, processes: Collection[int]) -> None:
 
 def patroni(cluster: Cluster) -> dict[str, Any]:
     """What GET /cluster tells; nothing where no Patroni answers."""
+    answers = (ask_patroni(cluster, machine, "cluster") for machine in cluster.postgres)
+    return next((told for told in answers if told), {"members": []})
+
+
+def ask_patroni(cluster: Cluster, machine: Machine, path: str) -> dict[str, Any]:
+    """What one Patroni answers; nothing where it does not."""
     context = ssl.create_default_context(cafile=str(cluster.ca))
-    for machine in cluster.postgres:
-        url = f"https://{machine.address}:8008/cluster"
-        with suppress(OSError), urllib.request.urlopen(url, context=context, timeout=5) as answer:
-            told: dict[str, Any] = json.load(answer)
-            return told
-    return {"members": []}
+    url = f"https://{machine.address}:8008/{path}"
+    with suppress(OSError), urllib.request.urlopen(url, context=context, timeout=5) as answer:
+        told: dict[str, Any] = json.load(answer)
+        return told
+    return {}
 
 
 def members(cluster: Cluster) -> list[dict[str, Any]]:

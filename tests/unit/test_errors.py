@@ -7,6 +7,11 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
 
 
 def test_an_error_carries_its_facts_as_data() -> None:
-    error = Refused("no", member="pg1", status=412)
-    assert isinstance(error, MatriarchError)
+    error = MatriarchError("no", member="pg1", status=412)
     assert (str(error), error.details) == ("no", {"member": "pg1", "status": 412})
+
+
+def test_a_refusal_says_that_it_is_one() -> None:
+    error = Refused("no", member="pg1")
+    assert isinstance(error, MatriarchError)
+    assert (str(error), error.details) == ("no", {"member": "pg1", "refused": True})

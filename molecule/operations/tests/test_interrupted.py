@@ -7,15 +7,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from integration.inventory import Cluster
+from integration.inventory import Cluster, Machine
 from integration.load import Load
-from integration.operations import HELD_SECONDS, WHOLE_SECONDS, is_whole, play, start, started, thorough
+from integration.operations import HELD_SECONDS, WHOLE_SECONDS, is_whole, play, standing, start, started, thorough
 from integration.watch import Connect, eventually, writable
+from testinfra.host import Host
 
 LeftBehind = Callable[..., list[str]]
+Login = Callable[[Machine], Host]
 STARTING_SECONDS = 240
 DRAIN_SECONDS = 8  # long enough to be seen, and soon enough over for clients to be let go in the stated time
 WRITING_SECONDS = 180
+LOCK_SECONDS = 20
+ENDING_SECONDS = 45  # ten until it is noticed, and at most 25 to read the rows back and delete them; and a slow machine
+PROBE_LIVES = "for lock in /run/matriarch/probe-*/lock; do test -e $lock && ! flock -n $lock true && exit; done; false"
 # The moments at which the operator dies, as parts of what an undisturbed run takes.
 MOMENTS = [pytest.param(0.2, marks=thorough), 0.4, 0.6, pytest.param(0.8, marks=thorough)]
 LONG_MOMENTS = [0.1, 0.3, 0.5, 0.7, 0.9]
@@ -51,20 +56,44 @@ def test_during_a_switchover(
     assert left_behind() == []
 
 
-def test_while_clients_are_held(connect: Connect, cluster: Cluster, database: str, left_behind: LeftBehind) -> None:
+@pytest.mark.parametrize("playbook", ["switchover", pytest.param("member", marks=thorough)])
+def test_while_clients_are_held(
+    connect: Connect, cluster: Cluster, database: str, left_behind: LeftBehind, playbook: str
+) -> None:
     """The worst moment. A transaction that does not end makes it last, so that it is not missed."""
     pooled = next(endpoint for endpoint in cluster.rw if endpoint.name == "pooled-rw")
+    leads, _timeline = standing(connect, cluster)
+    ways: dict[str, dict[str, Any]] = {
+        "switchover": {"accept": "long_transaction", "switchover_drain_timeout": DRAIN_SECONDS},
+        "member": {
+            "member": leads.name,
+            "state": "restarted",
+            "only_pending": False,
+            "allow_leader": True,
+            "operation_restart_drain_timeout": DRAIN_SECONDS,
+        },
+    }
     with Load(connect, cluster, database) as load:
         with connect(pooled, dbname=database, autocommit=False) as slow:
             slow.execute("SELECT count(*) FROM written")
-            run = start(cluster, "switchover", accept="long_transaction", switchover_drain_timeout=DRAIN_SECONDS)
+            run = start(cluster, playbook, **ways[playbook])
             eventually("clients are held", STARTING_SECONDS, lambda: left_behind("paused") != [])
             run.kill()
             expect_no_harm(connect, cluster, load, lambda: left_behind() == [])
-        again = play(cluster, "switchover")
+        again = play(cluster, playbook, **ways[playbook])
         assert again.ok, again.tail
     assert load.lost() == set(), load
     assert left_behind() == []
+
+
+@thorough
+def test_measuring_clients_end_soon_after_the_lock(cluster: Cluster, login: Login) -> None:
+    run = start(cluster, "switchover", operation_lock_seconds=LOCK_SECONDS)
+    eventually("clients measure", STARTING_SECONDS, lambda: measuring(cluster, login) != [])
+    run.kill()
+    eventually("nobody measures any more", LOCK_SECONDS + ENDING_SECONDS, lambda: measuring(cluster, login) == [])
+    again = play(cluster, "switchover")
+    assert again.ok, again.tail
 
 
 @thorough
@@ -87,6 +116,11 @@ def test_during_a_rolling_restart(
     assert load.lost() == set(), load
     assert left_behind() == []
     assert [name for name, since in started(connect, cluster).items() if since == before[name]] == []
+
+
+def measuring(cluster: Cluster, login: Login) -> list[str]:
+    """The hosts on which a probe lives: it holds a lock as long as it does."""
+    return [machine.name for machine in cluster.proxy if login(machine).run(PROBE_LIVES).rc == 0]
 
 
 def duration(cluster: Cluster, playbook: str, **extra_vars: Any) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 
@@ -9,8 +10,10 @@ import pytest
 from integration.inventory import Cluster, Endpoint, Machine
 from integration.load import Load
 from integration.operations import (
+    HELD_SECONDS,
     WHOLE_SECONDS,
     Outcome,
+    ask_patroni,
     is_whole,
     patroni,
     play,
@@ -27,6 +30,7 @@ Login = Callable[[Machine], Host]
 LeftBehind = Callable[..., list[str]]
 NOTICED_SECONDS = 30
 REBOOTS_SECONDS = 1800
+PAUSED_SECONDS = 45  # from the first member on, which is longer than the run needs for the others
 # The kernel's own boot is this machine's.
 BOOTED = "systemctl show --timestamp=unix --property=UserspaceTimestamp --value"
 
@@ -49,6 +53,31 @@ def test_one_replica_is_restarted(connect: Connect, cluster: Cluster, database: 
     after = started(connect, cluster)
     assert {name for name, since in after.items() if since != before[name]} == {replica.name}
     assert standing(connect, cluster) == standing_before
+
+
+def test_the_leader_is_restarted_where_it_is(
+    connect: Connect, cluster: Cluster, database: str, left_behind: LeftBehind
+) -> None:
+    """Its pooled clients wait for about as long as PostgreSQL needs to stop and start, and see no error."""
+    before, standing_before = started(connect, cluster), standing(connect, cluster)
+    leads = standing_before[0].name
+    refused = play(cluster, "member", member=leads, state="restarted", only_pending=False)
+    assert not refused.ok
+    assert f"{leads} leads" in refused.said
+    assert started(connect, cluster) == before
+    with Load(connect, cluster, database) as load:
+        outcome = play(cluster, "member", member=leads, state="restarted", only_pending=False, allow_leader=True)
+        assert outcome.ok, outcome.tail
+        assert outcome.report["clients"]["endpoints"]["pooled-rw"]["errors"] == 0, outcome.report["clients"]
+        assert outcome.report["result"]["phases"]["total_pause"] < 1000 * HELD_SECONDS
+        load.await_everybody(HELD_SECONDS)
+    assert load.errors == [], load
+    assert load.lost() == set(), load
+    assert load.longest_gap < HELD_SECONDS, load
+    after = started(connect, cluster)
+    assert {name for name, since in after.items() if since != before[name]} == {leads}
+    assert standing(connect, cluster) == standing_before
+    assert left_behind() == []
 
 
 def test_one_replica_is_cloned_anew(
@@ -90,6 +119,34 @@ def test_patroni_is_paused_and_goes_on(cluster: Cluster) -> None:
         resumed = play(cluster, "maintenance", state="resumed")
     assert resumed.ok, resumed.tail
     assert "pause" not in patroni(cluster)
+
+
+def test_a_pause_ends_by_itself(cluster: Cluster, login: Login) -> None:
+    """Each member knows of the pause when the run returns, and goes on when its time is over, without anybody."""
+    paused = play(cluster, "maintenance", state="paused", for_minutes=PAUSED_SECONDS / 60)
+    begun = time.monotonic()
+    try:
+        assert paused.ok, paused.tail
+        assert knowing_of_the_pause(cluster) == {machine.name for machine in cluster.postgres}
+        eventually("all go on", PAUSED_SECONDS + NOTICED_SECONDS, lambda: knowing_of_the_pause(cluster) == set())
+        assert time.monotonic() - begun > PAUSED_SECONDS / 3, "until then it was paused"
+        assert "pause" not in patroni(cluster)
+        timers = "systemctl list-timers --all 'matriarch-end-of-*' --no-legend"
+        for machine in cluster.postgres:
+            ended = functools.partial(is_empty, login(machine), timers)
+            eventually(f"the timer on {machine} has come to its end", NOTICED_SECONDS, ended)
+    finally:
+        resumed = play(cluster, "maintenance", state="resumed")
+    assert resumed.ok, resumed.tail
+
+
+def is_empty(host: Host, command: str) -> bool:
+    return bool(host.check_output(command) == "")
+
+
+def knowing_of_the_pause(cluster: Cluster) -> set[str]:
+    """The members that say so themselves."""
+    return {machine.name for machine in cluster.postgres if ask_patroni(cluster, machine, "patroni").get("pause")}
 
 
 def test_a_healthy_cluster_is_not_failed_over(connect: Connect, cluster: Cluster, replica: Machine) -> None:

@@ -6,14 +6,17 @@ import itertools
 import json
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from integration.inventory import Cluster, Machine
-from integration.operations import THOROUGH, Outcome, play
+from integration.operations import THOROUGH, Outcome, play, thorough
 from lab import Lab
+from testinfra.host import Host
 
+Login = Callable[[Machine], Host]
 STATUS_SECONDS = 300
 RETURN_SECONDS = 180
 # What a page would fetch from elsewhere. A reference to a part of itself, and an XML namespace, fetch nothing.
@@ -62,6 +65,30 @@ def test_the_page_needs_nothing_from_elsewhere(cluster: Cluster, tmp_path: Path)
     assert "<svg" in text
     assert all(machine.name in text for machine in cluster.machines)
     assert FETCHED.findall(text) == []
+
+
+@thorough
+def test_it_works_without_etcd(cluster: Cluster, login: Login) -> None:
+    """The leader goes on by failsafe mode, and each PostgreSQL tells what it is, whether Patroni does or not."""
+    await_stable(cluster)
+    for machine in cluster.etcd:
+        login(machine).check_output("systemctl stop etcd")
+    try:
+        outcome, programs = status(cluster), status(cluster, format="json")
+    finally:
+        for machine in cluster.etcd:
+            login(machine).check_output("systemctl start --no-block etcd")
+    assert outcome.returncode == 2
+    assert "Traceback" not in outcome.stdout
+    assert f"Cluster {cluster.name} is critical" in outcome.said
+    (told,) = [json.loads(message) for message in programs.messages if str(message).startswith("{")]
+    assert (programs.returncode, told["verdict"]) == (2, "critical")
+    assert [told["instances"][machine.name]["in_recovery"] for machine in cluster.postgres].count(False) == 1
+    critical = {reason["subject"]: reason["next"] for reason in told["reasons"] if reason["severity"] == "critical"}
+    assert set(critical) <= {"etcd", "cluster"}
+    assert all("journalctl -u etcd" in step for step in critical.values())
+    assert "etcd" in critical
+    await_stable(cluster)
 
 
 def test_it_works_with_a_host_down(cluster: Cluster, lab: Lab, any_machine: Machine) -> None:

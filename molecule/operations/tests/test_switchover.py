@@ -76,7 +76,7 @@ def test_an_unknown_candidate_is_refused(connect: Connect, cluster: Cluster) -> 
     before = standing(connect, cluster)
     outcome = play(cluster, "switchover", candidate="nobody's host")
     assert not outcome.ok
-    assert outcome.report["outcome"] == "failed"
+    assert outcome.report["outcome"] == "refused"
     assert '"nobody\'s host" is no member' in outcome.said
     assert all(machine.name in outcome.said for machine in cluster.postgres)
     assert standing(connect, cluster) == before

@@ -17,7 +17,7 @@ from typing import Any
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.server import Duty
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.member_sql import MemberSql
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.primary_conninfo import point_at
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import DeadlineExceeded
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import DeadlineExceeded, RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import wait_until
 
 POLL = 0.005  # seconds
@@ -35,7 +35,8 @@ class MemberDuties:
         """By the names under which an operation asks for them."""
         waits = (self.await_flushed, self.await_cut_off, self.await_writable, self.await_synchronous_standby)
         duties = (self.look, self.checkpoint, self.flushed, self.follow, self.mark, self.unmark)
-        return {duty.__name__: duty for duty in (*duties, *waits)}
+        restart = (self.started, self.await_restarted)
+        return {duty.__name__: duty for duty in (*duties, *waits, *restart)}
 
     def look(self, *, transactions_older_than: float) -> dict[str, Any]:
         """Everything here that could make a handover long or lossy."""
@@ -68,6 +69,20 @@ class MemberDuties:
     def await_writable(self, *, patience: float) -> None:
         """Wait until this member has been promoted, and keep it awake for that."""
         self._await(self._wake, lambda in_recovery: not in_recovery, patience, "PostgreSQL is writable")
+
+    def started(self) -> str:
+        """Since when PostgreSQL runs."""
+        return self.sql.started()
+
+    def await_restarted(self, *, since: str, patience: float) -> None:
+        """Wait until a PostgreSQL takes writes that is not the one which runs *since* then."""
+        self._await(lambda: self._is_another(since), bool, patience, "PostgreSQL is up again")
+
+    def _is_another(self, since: str) -> bool:
+        try:
+            return self.sql.started() != since and not self.sql.is_in_recovery()
+        except RemoteError:  # as long as it stops and starts
+            return False
 
     def await_synchronous_standby(self, *, patience: float) -> None:
         """Wait until a commit can be acknowledged by a standby."""

@@ -47,8 +47,9 @@ class ProxyDuties:
 
     def all(self) -> dict[str, Duty]:
         """By the names under which an operation asks for them."""
-        duties = (self.pools, self.arm, self.hold, self.release, self.disarm, self.drain, self.undrain, self.route)
-        return {duty.__name__: duty for duty in duties}
+        holding = (self.pools, self.arm, self.hold, self.release, self.disarm)
+        routing = (self.drain, self.undrain, self.route, self.reopen)
+        return {duty.__name__: duty for duty in (*holding, *routing)}
 
     def pools(self) -> dict[str, dict[str, Any]]:
         """Whether each pool is paused, and how many of its clients wait for a server."""
@@ -124,6 +125,10 @@ class ProxyDuties:
         self.haproxy.set_health(WRITERS, old, False)
         self.haproxy.set_health(WRITERS, new, True)
         self.haproxy.set_health(READERS, new, False)
+
+    def reopen(self, *, member: str) -> None:
+        """Tell HAProxy the same of *member*, which led before: that it takes writes again."""
+        self.haproxy.set_health(WRITERS, member, True)
 
     def put_back(self) -> None:
         """Undo what an operation that died has left."""

@@ -87,6 +87,10 @@ class MemberSql(AbstractContextManager["MemberSql"]):
         """The process id of the startup process while it waits for its next look for WAL; None while it does not."""
         return next((int(pid) for (pid,) in self._rows(SLEEPING_STARTUP)), None)
 
+    def started(self) -> str:
+        """Since when PostgreSQL runs."""
+        return str(self._rows("SELECT pg_postmaster_start_time()")[0][0])
+
     def is_receiving(self) -> bool:
         """True while WAL is streamed from another member."""
         return bool(self._rows("SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'")[0][0])

@@ -25,6 +25,16 @@ RESTART_SECONDS = 600.0
 Parsed = TypeVar("Parsed")
 
 
+def restart_wish(only_pending: bool, timeout: int | None) -> dict[str, Any]:
+    """What POST /restart is sent.
+
+    `only_pending`: refused with HTTP 503 unless a parameter waits for it. `timeout` is Patroni's: a leader that is not
+    up after so many seconds gives up its leadership. HTTP 503 may also mean that it is still starting.
+    """
+    body: dict[str, Any] = {"restart_pending": True} if only_pending else {}  # Patroni asks for the key alone
+    return body if timeout is None else {**body, "timeout": timeout}
+
+
 @dataclass(frozen=True)
 class PatroniClient:
     """The Patroni of one host. Every method raises RemoteError where it refuses, answers nonsense or is unreachable."""
@@ -93,15 +103,8 @@ class PatroniClient:
         return self.http.patient(seconds).send("POST", "/failover", {"candidate": candidate})
 
     def restart(self, *, only_pending: bool, timeout: int | None = None, seconds: float = RESTART_SECONDS) -> Accepted:
-        """POST /restart: restart this member's PostgreSQL; answered when it is up.
-
-        `only_pending`: refused with HTTP 503 unless a parameter waits for it. `timeout` is Patroni's: a leader that
-        is not up after so many seconds gives up its leadership. HTTP 503 may also mean that it is still starting.
-        """
-        body: dict[str, Any] = {"restart_pending": True} if only_pending else {}  # Patroni asks for the key alone
-        if timeout is not None:
-            body["timeout"] = timeout
-        return self.http.patient(seconds).send("POST", "/restart", body)
+        """POST /restart: restart this member's PostgreSQL; answered when it is up. See `restart_wish`."""
+        return self.http.patient(seconds).send("POST", "/restart", restart_wish(only_pending, timeout))
 
     def reload(self) -> Accepted:
         """POST /reload: have the member read its own configuration again; answered (HTTP 202) before it does."""

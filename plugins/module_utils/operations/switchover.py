@@ -18,7 +18,6 @@ The order, and why it is fast and safe:
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -34,6 +33,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.operations.crew import Crew
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.operations.holding import Holding, Patience
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.operations.phases import Phases
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.switchover import SwitchoverPlan
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import wait_until
@@ -41,7 +41,6 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import wa
 WATCH = 0.2  # seconds between looks at Patroni's answer while the candidate is watched
 LONGEST_CHECKPOINT = 600.0  # seconds
 FOLLOW_SECONDS = 2.0  # how long clients are held for the first standby that streams
-DEAD_MAN_MARGIN = 3.0  # seconds that the poolers' own timers leave to the operation itself
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,9 @@ class Switchover:
         self.warnings: list[str] = []
         self.phases = Phases()
         self.proxies = crew.of(proxies)
-        self.pools = ["rw", "ro"]
         self.is_led = False  # whether the candidate was seen to be writable while clients were held
-        self._deadline = 0.0  # on the monotonic clock: clients are let go then
+        patience = Patience(way.drain_seconds, way.hold_seconds)
+        self.holding = Holding(crew, self.proxies if way.hold else (), ("rw", "ro"), patience, self.phases)
 
     def run(self, cluster: Callable[[], ClusterState]) -> ClusterState:
         """Hand over, and return the cluster as it is afterwards; *cluster* asks Patroni.
@@ -93,39 +92,19 @@ class Switchover:
             crew.ask_all(crew.of([plan.leader, plan.candidate]), "checkpoint", seconds=LONGEST_CHECKPOINT)
         with self.phases.phase("prepare"):
             if all(crew.ask_all(self.proxies, "drain", member=plan.candidate).values()):
-                self.pools = ["rw"]  # the readers have gone to another replica already
-            longest = self.way.drain_seconds + self.way.hold_seconds
-            if self.way.hold:
-                crew.ask_all(self.proxies, "arm", pools=self.pools, after=longest + DEAD_MAN_MARGIN)
+                self.holding.pools = ["rw"]  # the readers have gone to another replica already
+            self.holding.arm()
             if self.way.hasten:
-                crew.ask_all(crew.of([plan.leader]), "mark", lasting=longest)
+                lasting = self.way.drain_seconds + self.way.hold_seconds
+                crew.ask_all(crew.of([plan.leader]), "mark", lasting=lasting)
 
     def _change_leader(self) -> Future[Accepted]:
         """All that happens while clients are held."""
-        began = time.monotonic()
-        try:
-            self._hold()
-            self._deadline = time.monotonic() + self.way.hold_seconds
+        with self.holding.held():
             self._flush()
             answer = self._send()
             self._see_through(answer)
             return answer
-        finally:
-            with self.phases.phase("resume"):
-                self._release()
-            self.phases.note("total_pause", time.monotonic() - began)
-
-    def _hold(self) -> None:
-        if not self.way.hold:
-            return
-        patience = self.way.drain_seconds
-        with self.phases.phase("drain"):
-            try:
-                self.crew.ask_all(self.proxies, "hold", seconds=patience + 3, pools=self.pools, patience=patience)
-            except DeadlineExceeded as error:
-                raise Refused(
-                    f"Nothing was changed. {error}. Next: end these transactions, or wait for them"
-                ) from error
 
     def _flush(self) -> None:
         plan, patience = self.plan, self.way.hold_seconds
@@ -166,7 +145,7 @@ class Switchover:
 
     def _await_candidate(self, state: str, answer: Future[Accepted]) -> bool:
         """True when the candidate has come to that state, False when clients cannot be held until it does."""
-        while self.crew.of([self.plan.candidate]) and time.monotonic() < self._deadline:
+        while self.crew.of([self.plan.candidate]) and self.holding.seconds_left > 0:
             with suppress(DeadlineExceeded):
                 self.crew.ask(self.plan.candidate, state, patience=WATCH)
                 return True
@@ -181,7 +160,7 @@ class Switchover:
             self._repoint()  # once more: Patroni may have pointed them back, before it knew the new leader
             self.warnings += [str(error) for future in routed if (error := future.exception())]
         if plan.synchronous:
-            patience = max(0.0, min(FOLLOW_SECONDS, self._deadline - time.monotonic()))
+            patience = max(0.0, min(FOLLOW_SECONDS, self.holding.seconds_left))
             with self.phases.phase("follow"), suppress(DeadlineExceeded):
                 crew.ask(plan.candidate, "await_synchronous_standby", patience=patience)
 
@@ -190,10 +169,6 @@ class Switchover:
         plan = self.plan
         for name in self.crew.of(plan.others) if self.way.follow else ():
             self.crew.begin(name, "follow", host=plan.candidate_host, port=plan.candidate_port)
-
-    def _release(self) -> None:
-        if self.way.hold:
-            self.crew.ask_all_kindly(self.proxies, "release", pools=self.pools)
 
     def _settle(self, answer: Future[Accepted], cluster: Callable[[], ClusterState]) -> ClusterState:
         """Watch the cluster until it is whole under its new leader, or it is clear that it will not be."""
@@ -241,8 +216,7 @@ class Switchover:
         crew = self.crew
         crew.ask_all_kindly([self.plan.leader], "unmark")
         crew.ask_all_kindly(self.proxies, "undrain", member=self.plan.candidate)
-        if self.way.hold:
-            crew.ask_all_kindly(self.proxies, "disarm", pools=self.pools)
+        self.holding.disarm()
 
 
 def raise_if_refused(answer: Future[Accepted]) -> None:

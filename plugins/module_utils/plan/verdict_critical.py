@@ -30,8 +30,13 @@ def etcd_without_majority(status: Status) -> Iterator[Finding]:
 
 
 def nobody_answers(status: Status) -> Iterator[Finding]:
+    """A Patroni that is well does not tell of the cluster either while it waits for etcd."""
     if status.cluster is None:
         why = "; ".join(f"{url}: {reason}" for url, reason in status.unanswered.items())
+        if why and any(etcd_without_majority(status)):
+            problem = f"no Patroni tells how its members are, for each waits for etcd ({why})"
+            yield Finding(CLUSTER, problem, journal("etcd", status.hosts_of("etcd")))
+            return
         problem = f"no Patroni answers ({why})" if why else "no host answers, so nobody could be asked"
         yield Finding(CLUSTER, problem, journal("patroni", status.hosts_of("postgres")))
 

@@ -18,6 +18,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.daemon i
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.folder import Progress, RunFolder, sweep
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.job import Job
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.leash import Leash
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.report import iso, report
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.session import Connect
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import wait_until
@@ -45,7 +46,7 @@ def look_at(folder: RunFolder) -> Look:
     return Look(alive, folder.read())
 
 
-def start(job: Job, folder: RunFolder, connect: Connect, seconds: float) -> None:
+def start(job: Job, folder: RunFolder, connect: Connect, seconds: float, leash: Leash | None = None) -> None:
     """Leave a probe behind, unless one of that name runs, and wait until all its clients had their first success.
 
     Raises DeadlineExceeded that names the endpoints where they had none; the probe is told to stop then.
@@ -53,7 +54,7 @@ def start(job: Job, folder: RunFolder, connect: Connect, seconds: float) -> None
     sweep(folder.path.parent)
     lock = folder.claim()
     if lock is not None:
-        detach(job, folder, lock, connect)
+        detach(job, folder, lock, connect, leash)
     outcome = wait_until(
         lambda: look_at(folder), lambda seen: seen.has_begun or not seen.alive, seconds=seconds, interval=0.05
     )

@@ -15,6 +15,7 @@ from typing import NoReturn
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.audit import clear_away, read_back
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.folder import Progress, RunFolder
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.job import Job
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.leash import Leash, Watch
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.log import StreamLog
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.session import Connect
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.probe.stream import Stream
@@ -30,7 +31,7 @@ CLEARING = 5.0
 ENDING = LAST_ANSWERS + READING_BACK + CLEARING
 
 
-def detach(job: Job, folder: RunFolder, lock: int, connect: Connect) -> None:
+def detach(job: Job, folder: RunFolder, lock: int, connect: Connect, leash: Leash | None = None) -> None:
     """Leave a probe behind that holds `lock`, and return at once.
 
     All that it will need is imported by now: Ansible removes the module's own files when the module ends.
@@ -43,10 +44,10 @@ def detach(job: Job, folder: RunFolder, lock: int, connect: Connect) -> None:
     os.setsid()
     if os.fork():
         os._exit(0)
-    _live(job, folder, connect)
+    _live(job, folder, connect, leash)
 
 
-def _live(job: Job, folder: RunFolder, connect: Connect) -> NoReturn:
+def _live(job: Job, folder: RunFolder, connect: Connect, leash: Leash | None) -> NoReturn:
     """Never returns into the module's code; the kernel's own alarm ends the process where nothing else does."""
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -54,7 +55,7 @@ def _live(job: Job, folder: RunFolder, connect: Connect) -> NoReturn:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: folder.ask_to_stop())
         _let_go_of_the_caller()
-        measure(job, folder, connect)
+        measure(job, folder, connect, leash)
     finally:
         os._exit(0)
 
@@ -68,19 +69,23 @@ def _let_go_of_the_caller() -> None:
     os.umask(0o077)
 
 
-def measure(job: Job, folder: RunFolder, connect: Connect) -> None:
-    """Let the clients work until the probe is told to stop, or has just the time left to read the table back."""
+def measure(job: Job, folder: RunFolder, connect: Connect, leash: Leash | None = None) -> None:
+    """Let the clients work until the probe is told to stop, or nobody will tell it any more.
+
+    That is when its operation has lost its lock, or there is just the time left to read the table back.
+    """
     began, stop = time.monotonic(), threading.Event()
     end = began + max(job.lifetime - ENDING, job.lifetime / 2)
     streams = [Stream(n, e, job, connect, stop) for e in job.endpoints for n in range(1, job.clients + 1)]
     progress = Progress(job.uuid, time.time() - began, began, began, ())
-    for stream in streams:
-        stream.start()
-    while not folder.stop_asked() and time.monotonic() < end:
+    watch = Watch(leash, stop)
+    for thread in (*streams, watch):
+        thread.start()
+    while not folder.stop_asked() and not watch.is_off and time.monotonic() < end:
         folder.write(progress := replace(progress, at=time.monotonic(), logs=tuple(s.log for s in streams)))
         time.sleep(TICK)
     stop.set()
-    expired = None if folder.stop_asked() else f"nobody stopped it within its lifetime of {job.lifetime:g} s"
+    expired = None if folder.stop_asked() else _why_unasked(job, watch)
     logs = _last_answers(streams, time.monotonic() + LAST_ANSWERS)
     folder.write(progress := replace(progress, at=time.monotonic(), logs=logs))
     settled, unread = read_back(job, logs, connect, READING_BACK)
@@ -88,6 +93,12 @@ def measure(job: Job, folder: RunFolder, connect: Connect) -> None:
     folder.write(progress := replace(progress, settled=settled))
     problems = filter(None, (expired, unread, clear_away(job, logs, connect, CLEARING)))
     folder.write(replace(progress, problem="; ".join(problems) or None, ended=True))
+
+
+def _why_unasked(job: Job, watch: Watch) -> str:
+    if watch.is_off:
+        return "its operation does not hold the cluster's lock any more"
+    return f"nobody stopped it within its lifetime of {job.lifetime:g} s"
 
 
 def _last_answers(streams: list[Stream], deadline: float) -> tuple[StreamLog, ...]:

@@ -102,6 +102,23 @@ def test_a_startup_process_that_is_gone_has_done_its_work(tmp_path, monkeypatch)
     duties_on(tmp_path, is_in_recovery=[True, False], sleeping_startup=[4711]).await_writable(patience=20)
 
 
+def test_a_restart_is_over_when_another_postgresql_takes_writes(tmp_path):
+    gone = RemoteError("asking PostgreSQL: the database system is shutting down")
+    duties = duties_on(tmp_path, started=["9:00", gone, gone, "9:01"], is_in_recovery=[True, False])
+    since = duties.started()
+    duties.await_restarted(since=since, patience=20)
+    answers = cast(Any, duties.sql).answers
+    assert (answers["started"], answers["is_in_recovery"]) == (["9:01"], [False])
+
+
+@pytest.mark.parametrize("seen", [{"started": ["9:00"]}, {"started": [RemoteError("refused")]},
+                                  {"started": ["9:01"], "is_in_recovery": [True]}])  # fmt: skip
+def test_a_restart_that_is_not_over_is_waited_for_in_vain(tmp_path, seen):
+    duties = duties_on(tmp_path, **{"is_in_recovery": [False], **seen})
+    with pytest.raises(DeadlineExceeded, match=r"waited 0\.01 s in vain until PostgreSQL is up again"):
+        duties.await_restarted(since="9:00", patience=0.01)
+
+
 def test_postgresql_that_does_not_answer_is_no_wait(tmp_path):
     duties = duties_on(tmp_path, is_in_recovery=[RemoteError("asking PostgreSQL: gone")])
     with pytest.raises(RemoteError, match="gone"):
@@ -160,7 +177,7 @@ def test_a_mark_where_patroni_does_not_run_is_an_error(tmp_path):
 
 
 def test_every_duty_goes_by_its_name(tmp_path):
-    waits = {"await_flushed", "await_cut_off", "await_writable", "await_synchronous_standby"}
+    waits = {"await_flushed", "await_cut_off", "await_writable", "await_synchronous_standby", "await_restarted"}
     duties = duties_on(tmp_path).all()
-    assert set(duties) == {"look", "checkpoint", "flushed", "follow", "mark", "unmark", *waits}
+    assert set(duties) == {"look", "checkpoint", "flushed", "follow", "mark", "unmark", "started", *waits}
     assert all(duty.__name__ == name for name, duty in duties.items())

@@ -230,6 +230,11 @@ def test_haproxy_is_told_who_leads(proxy):
     ]
 
 
+def test_haproxy_is_told_that_the_leader_is_back(proxy):
+    proxy.duties.reopen(member="pg1")
+    assert proxy.orders == ["set server leader/pg1 health up"]
+
+
 def test_what_an_operation_left_is_put_back(proxy):
     proxy.duties.arm(pools=BOTH, after=10)
     proxy.duties.drain(member="pg2")
@@ -259,5 +264,15 @@ def test_nothing_to_put_back_touches_nothing(proxy):
 
 
 def test_every_duty_goes_by_its_name(proxy):
-    assert set(proxy.duties.all()) == {"pools", "arm", "disarm", "hold", "release", "drain", "undrain", "route"}
+    assert set(proxy.duties.all()) == {
+        "pools",
+        "arm",
+        "disarm",
+        "hold",
+        "release",
+        "drain",
+        "undrain",
+        "route",
+        "reopen",
+    }
     assert all(duty.__name__ == name for name, duty in proxy.duties.all().items())

@@ -55,7 +55,7 @@ class FakeHost:
 class FakeAgents:
     """One on every host of `hosts`; `channel` stands in for Channel, `send` for a HeldRequest's.
 
-    `asked` are (host, duty), and ("patroni", "switchover") for the request. `faults` are for a (host, duty): a value to
+    `asked` are (host, duty), and ("patroni", `request`) for the request. `faults` are for a (host, duty): a value to
     answer, or an error to raise instead of doing it. `fails` is one at which the agent fails in the given way.
     """
 
@@ -67,6 +67,8 @@ class FakeAgents:
         self.faults: dict[tuple[str, str], Any] = {}
         self.fails: tuple[tuple[str, str], How] | None = None
         self.writable = False
+        self.restarted = False
+        self.request = "switchover"
         self.held_without_a_timer: list[str] = []
         self.outcome: Callable[[], Accepted] = self.hand_over
         self._lock = threading.Lock()
@@ -79,13 +81,18 @@ class FakeAgents:
 
     def send(self) -> Accepted:
         """Ask Patroni."""
-        self.asked.append(("patroni", "switchover"))
+        self.asked.append(("patroni", self.request))
         return self.outcome()
 
     def hand_over(self) -> Accepted:
         """Patroni, when all goes well."""
         self.writable = True
         return Accepted(200, 'Successfully switched over to "pg2"')
+
+    def restart(self) -> Accepted:
+        """The same for a restart."""
+        self.restarted = True
+        return Accepted(200, "restarted successfully")
 
     def times(self, duty: str) -> list[int]:
         """When a duty was asked for, counted in questions."""
@@ -121,7 +128,8 @@ class FakeAgents:
         pools = set(arguments.get("pools", ()))
         if duty == "hold" and not pools <= host.armed:
             self.held_without_a_timer.append(name)
-        if duty in ("await_cut_off", "await_writable") and not self.writable:
+        is_early = {"await_cut_off": not self.writable, "await_writable": not self.writable}
+        if {**is_early, "await_restarted": not self.restarted}.get(duty):
             time.sleep(0.001)
             raise DeadlineExceeded(f"{name}: waited in vain")
         changes: dict[str, Callable[[], Any]] = {
@@ -134,6 +142,7 @@ class FakeAgents:
             "mark": lambda: setattr(host, "marked", True),
             "unmark": lambda: setattr(host, "marked", False),
             "route": lambda: setattr(host, "routed", arguments["new"]),
+            "reopen": lambda: setattr(host, "routed", arguments["member"]),
             "follow": lambda: setattr(host, "follows", arguments["host"]),
         }
         if duty in changes:
@@ -143,6 +152,7 @@ class FakeAgents:
             "follow": True,
             "flushed": FLUSHED,
             "await_flushed": FLUSHED,
+            "started": "2026-01-02 03:04:05+00",
             "look": QUIET,
             "pools": {pool: {"paused": False, "waiting": 0} for pool in ("rw", "ro")},
         }

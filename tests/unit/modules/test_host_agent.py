@@ -18,9 +18,9 @@ from ansible_collections.matriarch.pgcluster.tests.unit.fakes.pgbouncer import F
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.systemd import FakeSystemd
 
 LONG = 20.0
-PROXY = ["arm", "disarm", "drain", "hold", "pools", "release", "route", "undrain"]
-MEMBER = ["await_cut_off", "await_flushed", "await_synchronous_standby", "await_writable", "checkpoint", "flushed",
-          "follow", "look", "mark", "unmark"]  # fmt: skip
+PROXY = ["arm", "disarm", "drain", "hold", "pools", "release", "reopen", "route", "undrain"]
+MEMBER = ["await_cut_off", "await_flushed", "await_restarted", "await_synchronous_standby", "await_writable",
+          "checkpoint", "flushed", "follow", "look", "mark", "started", "unmark"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +111,7 @@ def test_it_does_its_duty_and_puts_back_when_it_is_hung_up_on(run, proxy, detach
     thread.start()
     with Channel("pg1", "127.0.0.1", port, identities["ctl1"]) as channel:
         assert channel.ask("drain", member="pg2") is True
+        channel.ask("arm", pools=["rw"], after=10)
         channel.ask("hold", pools=["rw"], patience=5)
         channel.ask("mark", lasting=60)
         assert (pooler.paused, haproxy.servers["replicas", "pg2"].state) == (True, "drain")
@@ -134,6 +135,7 @@ def test_poolers_are_resumed_even_where_the_mark_cannot_be_taken_away(run, proxy
     thread = threading.Thread(target=work)
     thread.start()
     with Channel("pg1", "127.0.0.1", port, identities["ctl1"]) as channel:
+        channel.ask("arm", pools=["rw"], after=10)
         channel.ask("hold", pools=["rw"], patience=5)
     thread.join(LONG)
     assert (pooler.paused, ended) == (False, [True])

@@ -73,6 +73,8 @@ def test_show_then_make_the_best_the_leader_then_find_nothing_to_do(
     assert done["reason"].startswith("pg3 has every acknowledged commit: 2 of 2 voters")
     assert predicted["ranking"] == done["ranking"]
     assert done["ranking"][2]["claim"].startswith(f"{shop['pg1'].url} cannot lead: its Patroni does not answer: ")
+    named = run_module(patroni_failover, check_mode=True, **wish(shop, etcd, names={f"{shop['pg1'].url}/": "pg1"}))
+    assert named["ranking"][2]["claim"].startswith("pg1 cannot lead: its Patroni does not answer: ")
     assert [(s["name"], s["lsn"], s["loses_nothing"]) for s in done["ranking"]] == [
         ("pg3", "0/3F2", True),
         ("pg2", "0/3E8", False),

@@ -4,10 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
 import pytest
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import Accepted
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState, Member
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.operations.leader_restart import Restarted
 from ansible_collections.matriarch.pgcluster.plugins.modules import patroni_member
 from ansible_collections.matriarch.pgcluster.tests.unit.conftest import RunModule
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.patroni import said
@@ -80,6 +85,51 @@ def test_the_leader_is_restarted_only_where_that_is_allowed(
     assert "pg1 leads" in refused["msg"]
     assert orders(shop) == []
     assert run_module(patroni_member, allow_leader=True, **wish)["changed"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "ends"),
+    [
+        (said("restarted successfully"), "restarted"),
+        (said("postgres is still starting", 503), "restarted"),
+        (said("no", 403), "failed"),
+    ],
+)
+def test_with_agents_clients_are_held_while_the_leader_restarts(
+    shop: FakeShop, run_module: RunModule, monkeypatch: pytest.MonkeyPatch, reply: Reply, ends: str
+) -> None:
+    held: list[tuple[Any, ...]] = []
+
+    def restart_held(cluster: ClusterState, leader: Member, body: object, params: dict[str, Any]) -> Restarted:
+        held.append((cluster.name, leader.name, body, params["proxies"]))
+        answer: Future[Accepted] = Future()
+        if reply.status == 200:
+            answer.set_result(Accepted(200, reply.body.decode()))
+        else:
+            words = reply.body.decode()
+            answer.set_exception(RemoteError(f"HTTP {reply.status}: {words}", reason=words, status=reply.status))
+        if ends == "restarted":
+            shop["pg1"].status["postmaster_start_time"] += "+"
+        return Restarted(answer, {"total_pause": 900.0}, ["pg3 hung up"])
+
+    monkeypatch.setattr(patroni_member, "restart_leader", restart_held)
+    wish = {"urls": shop.urls, "name": "pg1", "state": "restarted", "only_pending": False, "allow_leader": True}
+    hands: dict[str, Any] = {"agents": {"pg1": "10.0.0.1"}, "proxies": ["pg1"], "start_timeout": 9, "wait_timeout": 5}
+    answer = run_module(patroni_member, **wish, **hands)
+    assert held == [("shop", "pg1", {"timeout": 9}, ["pg1"])]
+    assert orders(shop) == [], "it is asked while clients are held, and not once more"
+    if ends == "failed":
+        assert answer["msg"] == "HTTP 403: no"
+    else:
+        assert (answer["changed"], answer["said"]) == (True, reply.body.decode())
+        assert answer["phases"] == {"total_pause": 900.0}
+
+
+def test_a_replica_restarts_without_holding_anybody(shop: FakeShop, run_module: RunModule) -> None:
+    wish = {"urls": shop.urls, "name": "pg2", "state": "restarted", "only_pending": False, "wait_timeout": 5}
+    answer = run_module(patroni_member, **wish, agents={"pg1": "10.0.0.1"}, proxies=["pg1"])
+    assert (answer["changed"], answer["phases"]) == (True, {})
+    assert orders(shop) == [("pg2", "/restart", {})]
 
 
 def restarts(shop: FakeShop, reply: Reply, *, really: bool) -> None:

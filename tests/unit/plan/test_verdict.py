@@ -135,6 +135,10 @@ CRITICAL: list[tuple[Callable[[Case], Any], str]] = [
     (assign(etcd_down={"pg1", "pg2"}), "etcd: no leader: 0 of 3 voters are healthy, 2 are needed"),
     (assign(etcd_down=set(NAMES)), "etcd: none of its servers answers (https://pg1:2379: no answer in time)"),
     (assign(silent_patroni=True), "cluster: no Patroni answers (https://pg1:8008: refused)"),
+    (
+        assign(etcd_down=set(NAMES), silent_patroni=True),
+        "cluster: no Patroni tells how its members are, for each waits for etcd (https://pg1:8008: refused)",
+    ),
     (demote, "cluster: it has no leader: nobody takes writes"),
     (change("pg1", state="start failed"), "pg1: it leads, but its PostgreSQL is start failed"),
     (

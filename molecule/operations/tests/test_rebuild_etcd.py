@@ -1,0 +1,63 @@
+"""A lost etcd is rebuilt below a cluster that goes on, by one operator at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from integration.inventory import Cluster, Machine
+from integration.load import Load
+from integration.operations import WHOLE_SECONDS, adhoc, is_whole, play, standing, started, thorough
+from integration.watch import Connect, eventually
+from testinfra.host import Host
+
+Login = Callable[[Machine], Host]
+SOMEBODY = {"who": "somebody else", "host": "another-desk", "pid": 4711}
+LOSE = "systemctl stop etcd; rm -rf /var/lib/etcd/*"
+
+pytestmark = [pytest.mark.usefixtures("whole"), thorough]
+
+
+@pytest.fixture
+def held_by_somebody(cluster: Cluster) -> Iterator[None]:
+    """On one host, which is enough."""
+    wish = {"cluster": cluster.name, "operation": "rebuild_etcd", "holder": SOMEBODY}
+    assert adhoc(cluster, cluster.etcd[-1], "host_lock", wish)["available"]
+    yield
+    adhoc(cluster, cluster.etcd[-1], "host_lock", {**wish, "state": "released"})
+
+
+def test_a_lost_majority(
+    connect: Connect, cluster: Cluster, login: Login, database: str, request: pytest.FixtureRequest
+) -> None:
+    before, since = standing(connect, cluster), started(connect, cluster)
+    with Load(connect, cluster, database) as load:
+        for machine in cluster.etcd[1:]:
+            login(machine).check_output(LOSE)
+        unconfirmed = play(cluster, "rebuild_etcd")
+        assert not unconfirmed.ok
+        assert f"-e confirm={cluster.name}" in unconfirmed.said
+
+        request.getfixturevalue("held_by_somebody")
+        refused = play(cluster, "rebuild_etcd", confirm=cluster.name)
+        assert not refused.ok
+        assert "rebuild_etcd by somebody else on another-desk" in refused.said
+        assert login(cluster.etcd[1]).run("systemctl is-active etcd").rc != 0
+        assert {len(locks(machine, login)) for machine in cluster.machines[:-1]} == {0}, "it has taken its own back"
+
+        rebuilt = play(cluster, "rebuild_etcd", confirm=cluster.name, operation_force=True)
+        assert rebuilt.ok, rebuilt.tail
+        eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
+    assert load.errors == [], load
+    assert load.lost() == set(), load
+    assert (standing(connect, cluster), started(connect, cluster)) == (before, since)
+    assert [lock for machine in cluster.machines for lock in locks(machine, login)] == []
+    again = play(cluster, "rebuild_etcd", confirm=cluster.name)
+    assert again.ok, again.tail
+    assert "changed=0" in again.stdout
+    assert not any(f"changed={number}" in again.stdout for number in range(1, 30))
+
+
+def locks(machine: Machine, login: Login) -> list[str]:
+    found: str = login(machine).run("ls /run/matriarch/locks/*.json").stdout
+    return found.split()
