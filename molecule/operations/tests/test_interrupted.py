@@ -22,7 +22,7 @@ LOCK_SECONDS = 20
 ENDING_SECONDS = 45  # ten until it is noticed, and at most 25 to read the rows back and delete them; and a slow machine
 PROBE_LIVES = "for lock in /run/matriarch/probe-*/lock; do test -e $lock && ! flock -n $lock true && exit; done; false"
 # The moments at which the operator dies, as parts of what an undisturbed run takes.
-MOMENTS = [pytest.param(0.2, marks=thorough), 0.4, 0.6, pytest.param(0.8, marks=thorough)]
+MOMENTS = [0.2, 0.4, 0.6, 0.8]
 LONG_MOMENTS = [0.1, 0.3, 0.5, 0.7, 0.9]
 
 pytestmark = pytest.mark.usefixtures("whole")
@@ -38,6 +38,7 @@ def rolling_restart_seconds(cluster: Cluster) -> float:
     return duration(cluster, "rolling_restart", everybody=True)
 
 
+@thorough
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_during_a_switchover(
     connect: Connect,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -55,7 +56,7 @@ def test_a_lost_majority(
     again = play(cluster, "rebuild_etcd", confirm=cluster.name)
     assert again.ok, again.tail
     assert "changed=0" in again.stdout
-    assert not any(f"changed={number}" in again.stdout for number in range(1, 30))
+    assert re.search(r"changed=[1-9]", again.stdout) is None
 
 
 def locks(machine: Machine, login: Login) -> list[str]:

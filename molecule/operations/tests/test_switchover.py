@@ -17,7 +17,7 @@ from testinfra.host import Host
 
 Login = Callable[[Machine], Host]
 LeftBehind = Callable[..., list[str]]
-RUNS = int(os.environ.get("MATRIARCH_OPERATIONS_RUNS", "4"))
+RUNS = int(os.environ.get("MATRIARCH_OPERATIONS_RUNS", "2"))
 LONG_SECONDS = 6  # a transaction on the leader that is older than 5 s counts as long
 
 pytestmark = pytest.mark.usefixtures("whole")
