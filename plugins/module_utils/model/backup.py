@@ -121,4 +121,4 @@ def shown(moment: datetime) -> str:
 
 def moment(text: str) -> datetime:
     """What `shown` made of a moment."""
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return datetime.fromisoformat(text)
