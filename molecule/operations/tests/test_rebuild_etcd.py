@@ -14,6 +14,7 @@ from testinfra.host import Host
 
 Login = Callable[[Machine], Host]
 SOMEBODY = {"who": "somebody else", "host": "another-desk", "pid": 4711}
+NOTICED_SECONDS = 90
 LOSE = "systemctl stop etcd; rm -rf /var/lib/etcd/*"
 
 pytestmark = [pytest.mark.usefixtures("whole"), thorough]
@@ -35,9 +36,7 @@ def test_a_lost_majority(
     with Load(connect, cluster, database) as load:
         for machine in cluster.etcd[1:]:
             login(machine).check_output(LOSE)
-        unconfirmed = play(cluster, "rebuild_etcd")
-        assert not unconfirmed.ok
-        assert f"-e confirm={cluster.name}" in unconfirmed.said
+        eventually("every Patroni says that etcd is lost", NOTICED_SECONDS, lambda: asks_for_a_word(cluster))
 
         request.getfixturevalue("held_by_somebody")
         refused = play(cluster, "rebuild_etcd", confirm=cluster.name)
@@ -57,6 +56,13 @@ def test_a_lost_majority(
     assert again.ok, again.tail
     assert "changed=0" in again.stdout
     assert re.search(r"changed=[1-9]", again.stdout) is None
+
+
+def asks_for_a_word(cluster: Cluster) -> bool:
+    """Whether a rebuilding is planned, and only the confirmation is lacking."""
+    unconfirmed = play(cluster, "rebuild_etcd")
+    assert not unconfirmed.ok
+    return f"-e confirm={cluster.name}" in unconfirmed.said
 
 
 def locks(machine: Machine, login: Login) -> list[str]:

@@ -14,7 +14,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host_rep
     LEADER_BACKEND,
     REPLICAS_BACKEND,
 )
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.words import plain, size
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.words import moment, plain, size
 
 Answer = Mapping[str, Any]
 
@@ -198,7 +198,7 @@ def history(answer: Answer) -> Table:
     """Who led when, the latest first."""
     ends = answer["cluster"]["history"] if answer["cluster"] else ()
     rows = (
-        (e["timestamp"] or "?", e["timeline"], e["lsn"], e["new_leader"] or "?", e["reason"]) for e in reversed(ends)
+        (moment(e["timestamp"]), e["timeline"], e["lsn"], e["new_leader"] or "?", e["reason"]) for e in reversed(ends)
     )
     return _table("Changes of the leader", ("when", "TL ended", "at", "then led", "reason"), rows)
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -14,6 +16,15 @@ def size(count: int) -> str:
     while number >= 1024 and unit < len(UNITS) - 1:
         number, unit = number / 1024, unit + 1
     return f"{number:.1f} {UNITS[unit]}" if unit else f"{count} B"
+
+
+def moment(told: object) -> str:
+    """A time in ISO 8601, to the second and in UTC; as it was told where it is none, and "?" where nothing was."""
+    try:
+        parsed = datetime.fromisoformat(str(told))
+    except ValueError:
+        return str(told or "?")
+    return f"{parsed.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if parsed.tzinfo else str(told)
 
 
 def plain(text: object) -> str:
