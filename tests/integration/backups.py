@@ -20,8 +20,10 @@ def leading(cluster: Cluster) -> Machine:
 
 
 def told(cluster: Cluster) -> dict[str, Any]:
-    """What backup_info answers on the leader's host; nothing where it fails."""
-    answer = adhoc(cluster, leading(cluster), "backup_info", {})
+    """What backup_info answers on the leader's host; nothing where it fails, and then pytest shows why."""
+    answer = adhoc(cluster, leading(cluster), "backup_info", {"settings": "/etc/matriarch/backup/settings.json"})
+    if "backups" not in answer:
+        print(answer.get("msg"))
     return {"backups": [], "repositories": [], "rpo_seconds": None, **answer}
 
 

@@ -33,7 +33,7 @@ class PgBackRest:
     """See https://pgbackrest.org/command.html."""
 
     name = "pgbackrest"
-    kinds = (FULL, DIFFERENTIAL, INCREMENTAL)
+    kinds: tuple[str, ...] = (FULL, DIFFERENTIAL, INCREMENTAL)
 
     def packages(self) -> tuple[str, ...]:
         return ("pgbackrest",)
