@@ -67,6 +67,13 @@ class EtcdReading:
                 return look.client
         raise Refused("none of the given urls is that of a healthy voter which could take the change: name one")
 
+    def client_of(self, member: EtcdMember) -> EtcdClient:
+        """A client of the member itself: at the url that it answered at, else where it announces to be."""
+        for look in self.looks:
+            if look.seen.status and look.seen.status.member_id == member.id:
+                return look.client
+        return self.looks[0].client.at(member.client_urls[0])
+
 
 def read_etcd(clients: Iterable[EtcdClient]) -> EtcdReading:
     """Ask every server how it is, then one for the members, then those members that were not among the asked.

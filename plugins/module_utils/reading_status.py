@@ -15,7 +15,8 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patron
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import NobodyAnswered, RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Store
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading import read_etcd
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading import EtcdReading, read_etcd
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading_agreement import read_agreement
 
 
 def read_cluster(clients: Iterable[PatroniClient], history: int) -> FirstAnswer[PatroniClient, ClusterState]:
@@ -47,7 +48,16 @@ def read_config(client: PatroniClient) -> dict[str, Any] | None:
 def read_store(clients: Iterable[EtcdClient]) -> Store:
     """The consensus store, if any of its servers answers."""
     try:
-        state = read_etcd(clients).state
+        reading = read_etcd(clients)
     except NobodyAnswered as error:
         return Store(None, error.unanswered)
-    return Store(state, state.unanswered)
+    return Store(reading.state, reading.state.unanswered, read_contradiction(reading))
+
+
+def read_contradiction(reading: EtcdReading) -> str:
+    """Which members of the consensus store hold different keys, as far as they tell."""
+    try:
+        agreement = read_agreement(reading)
+    except RemoteError:
+        return ""
+    return agreement.contradiction if agreement else ""

@@ -170,14 +170,6 @@ SETTLING = 30.0  # seconds until a change must show
 COMPACTED = "required revision has been compacted"
 
 
-def client_of(reading: EtcdReading, member: EtcdMember) -> EtcdClient:
-    """A client of the member itself: at the url that it answered at, else where it announces to be."""
-    for look in reading.looks:
-        if look.seen.status and look.seen.status.member_id == member.id:
-            return look.client
-    return reading.looks[0].client.at(member.client_urls[0])
-
-
 def storages_of(reading: EtcdReading) -> dict[int, EtcdStorage]:
     """The databases of the members that answer, by the member's id. One that fell silent meanwhile is left out."""
     found = {}
@@ -185,7 +177,7 @@ def storages_of(reading: EtcdReading) -> dict[int, EtcdStorage]:
         if reading.state.of(member).status is None:
             continue
         try:
-            found[member.id] = client_of(reading, member).storage()
+            found[member.id] = reading.client_of(member).storage()
         except RemoteError:
             continue
     return found
@@ -239,7 +231,7 @@ def next_to_defragment(
     steps = plan_defragmentation(reading.state, storages_of(reading), names, done, params["least_gain"])
     if not steps or steps[0].member is None:
         return None
-    client_of(reading, steps[0].member).patient(params["wait_timeout"]).defragment()
+    reading.client_of(steps[0].member).patient(params["wait_timeout"]).defragment()
     return steps[0].member
 
 
@@ -268,7 +260,7 @@ def disarm(clients: list[EtcdClient], params: dict[str, Any], check_mode: bool) 
     steps = plan_disarming(reading.state, storages_of(reading), params["quota"])
     if steps and reading.state.leader and not check_mode:
         # Not any healthy one: while one is corrupt, all call themselves unhealthy.
-        server = client_of(reading, reading.state.leader)
+        server = reading.client_of(reading.state.leader)
         for step in steps:
             if step.alarm:
                 server.disarm(step.alarm)
@@ -289,7 +281,7 @@ def move_leader(clients: list[EtcdClient], params: dict[str, Any], check_mode: b
         return report((), {"leader": was}, {"leader": was}, leader=was)
     target = steps[0].member
     if not check_mode:
-        client_of(reading, leader).move_leader(target.id)
+        reading.client_of(leader).move_leader(target.id)
         outcome = wait_until(
             lambda: read_etcd(clients).state.leader, lambda leads: leads == target, seconds=SETTLING, interval=0.2
         )
@@ -314,7 +306,7 @@ def snapshot(clients: list[EtcdClient], params: dict[str, Any], check_mode: bool
     facts = None
     if not check_mode:
         try:
-            saved = client_of(reading, source).patient(params["wait_timeout"]).snapshot(path)
+            saved = reading.client_of(source).patient(params["wait_timeout"]).snapshot(path)
         except OSError as error:
             raise MatriarchError(f"{path} could not be written: {error.strerror or error}", path=str(path)) from error
         told = {"size_bytes": saved.size_bytes, "sha256": saved.sha256}

@@ -35,7 +35,7 @@ options:
       - V(judge) compares what an etcd at O(unseen_urls) holds of the cluster with O(before) and O(config), and refuses
         a store from the past. An empty one is good.
       - V(verify) waits until etcd at O(urls) is whole and Patroni has written everything again, nobody was restarted
-        and all stream as before.
+        and all stream as before, and then compares what the members of etcd hold.
     type: str
     choices: [plan, judge, verify]
     required: true
@@ -148,6 +148,10 @@ waited_seconds:
   description: How long it took until all was as before.
   returned: when O(stage=verify)
   type: float
+compared_revision:
+  description: Up to which revision all members of etcd hold the same; null with etcd 3.4, which does not tell.
+  returned: when O(stage=verify)
+  type: int
 """
 
 from datetime import UTC, datetime
@@ -171,6 +175,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.members import MOST_KEYS, ask_members
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd import EtcdState
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd_agreement import Agreement
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.etcd_rebuild import (
     Evidence,
     Found,
@@ -182,8 +187,12 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.etcd_rebu
     judge,
     missing_of,
 )
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.remedies import JOIN_ETCD_ANEW
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading import read_etcd
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading_agreement import read_agreement
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import wait_until
+
+COMPARING_SECONDS = 10.0  # a compaction, which no two members do at the same moment, is over long before
 
 
 def state_at(params: dict[str, Any], urls: str) -> EtcdState | None:
@@ -265,7 +274,35 @@ def verify(params: dict[str, Any]) -> dict[str, Any]:
             "Next: ansible-playbook matriarch.pgcluster.status, and Patroni's journal on the members named",
             problems=list(outcome.last),
         )
-    return {"waited_seconds": round(outcome.seconds, 1)}
+    return {"waited_seconds": round(outcome.seconds, 1), "compared_revision": compared(params)}
+
+
+def compared(params: dict[str, Any]) -> int | None:
+    """Up to which revision all members hold the same, if they can tell. Raises DeadlineExceeded where they do not."""
+    outcome = wait_until(
+        lambda: agreement_at(params), lambda told: not parted(told), seconds=COMPARING_SECONDS, interval=1.0
+    )
+    if not outcome.reached:
+        raise DeadlineExceeded(
+            f"etcd was rebuilt, but its members do not hold the same: {parted(outcome.last)}. Next: {JOIN_ETCD_ANEW}",
+            problems=[parted(outcome.last)],
+        )
+    return outcome.last.revision if isinstance(outcome.last, Agreement) else None
+
+
+def agreement_at(params: dict[str, Any]) -> Agreement | RemoteError | None:
+    """What the members of etcd hold, or why one does not tell."""
+    try:
+        return read_agreement(read_etcd(etcd_clients(params)))
+    except RemoteError as error:
+        return error
+
+
+def parted(told: Agreement | RemoteError | None) -> str:
+    """Why the members cannot be said to hold the same; nothing where they do, or never tell."""
+    if isinstance(told, Agreement):
+        return told.contradiction
+    return str(told) if told else ""
 
 
 STAGES = {"plan": plan, "judge": judge_survivor, "verify": verify}

@@ -30,6 +30,10 @@ options:
     description: What its name gets appended after a dot.
     type: str
     required: true
+  replacement:
+    description:
+      - What takes its place in the same moment, on the same file system. One that does not exist has taken it already.
+    type: path
 author:
   - The Matriarch authors (@matriarch)
 """
@@ -39,6 +43,12 @@ EXAMPLES = r"""
   matriarch.pgcluster.set_aside:
     path: /var/lib/etcd/shop
     suffix: lost-20260131T120000Z
+
+- name: Put what was restored in the place of the old data
+  matriarch.pgcluster.set_aside:
+    path: /var/lib/etcd/shop
+    suffix: lost-20260131T120000Z
+    replacement: /var/lib/etcd/shop.restored
 """
 
 RETURN = r"""
@@ -57,32 +67,45 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, Refused
 
 
-def set_aside(path: Path, suffix: str, check_mode: bool) -> dict[str, Any]:
+def set_aside(path: Path, suffix: str, replacement: Path | None, check_mode: bool) -> dict[str, Any]:
     """Rename, unless there is nothing to rename. Raises Refused where the new name is taken or is no name."""
     if not suffix or "/" in suffix:
         raise Refused(f"'suffix' is {suffix!r}: it must be part of a name")
     aside = path.with_name(f"{path.name}.{suffix}")
-    if not os.path.lexists(path):
+    moves = [(path, aside), *([(replacement, path)] if replacement else [])]
+    if not os.path.lexists(moves[-1][0]):
         return {"changed": False, "aside": None}
     if os.path.lexists(aside):
         raise Refused(f"{path} cannot be moved aside: {aside} exists already. Next: choose another 'suffix'")
+    due = [(source, target) for source, target in moves if os.path.lexists(source)]
     if not check_mode:
-        try:
-            path.rename(aside)
-        except OSError as error:
-            raise MatriarchError(f"{path} could not be renamed to {aside}: {error.strerror or error}") from error
-    diff = {"before": {"path": str(path)}, "after": {"path": str(aside)}}
-    return {"changed": True, "aside": str(aside), "diff": diff}
+        for source, target in due:
+            _rename(source, target)
+    diff = {"before": {"path": str(due[0][0])}, "after": {"path": str(due[0][1])}}
+    return {"changed": True, "aside": str(aside) if due[0][1] == aside else None, "diff": diff}
+
+
+def _rename(source: Path, target: Path) -> None:
+    try:
+        source.rename(target)
+    except OSError as error:
+        raise MatriarchError(f"{source} could not be renamed to {target}: {error.strerror or error}") from error
 
 
 def main() -> None:
     """Run as an Ansible module."""
     module = AnsibleModule(
-        argument_spec={"path": {"type": "path", "required": True}, "suffix": {"type": "str", "required": True}},
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "suffix": {"type": "str", "required": True},
+            "replacement": {"type": "path"},
+        },
         supports_check_mode=True,
     )
     try:
-        answer = set_aside(Path(module.params["path"]), module.params["suffix"], module.check_mode)
+        given = module.params
+        replacement = Path(given["replacement"]) if given["replacement"] else None
+        answer = set_aside(Path(given["path"]), given["suffix"], replacement, module.check_mode)
     except MatriarchError as error:
         module.fail_json(msg=str(error), **error.details)
     module.exit_json(**answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 
@@ -15,6 +16,8 @@ from testinfra.host import Host
 Login = Callable[[Machine], Host]
 SOMEBODY = {"who": "somebody else", "host": "another-desk", "pid": 4711}
 NOTICED_SECONDS = 90
+TLS = "/etc/matriarch/tls"
+ETCDCTL = f"etcdctl --cacert {TLS}/ca.crt --cert {TLS}/host.crt --key {TLS}/host.key --write-out=json"
 LOSE = "systemctl stop etcd; rm -rf /var/lib/etcd/*"
 
 pytestmark = [pytest.mark.usefixtures("whole"), thorough]
@@ -52,6 +55,7 @@ def test_a_lost_majority(
     assert load.lost() == set(), load
     assert (standing(connect, cluster), started(connect, cluster)) == (before, since)
     assert [lock for machine in cluster.machines for lock in locks(machine, login)] == []
+    eventually("all members hold the same", WHOLE_SECONDS, lambda: len(set(hashes(cluster, login))) == 1)
     again = play(cluster, "rebuild_etcd", confirm=cluster.name)
     assert again.ok, again.tail
     assert "changed=0" in again.stdout
@@ -63,6 +67,17 @@ def asks_for_a_word(cluster: Cluster) -> bool:
     unconfirmed = play(cluster, "rebuild_etcd")
     assert not unconfirmed.ok
     return f"-e confirm={cluster.name}" in unconfirmed.said
+
+
+def hashes(cluster: Cluster, login: Login) -> list[int]:
+    """What each member says of all keys up to the revision that the last of them has."""
+    etcdctl = f"{ETCDCTL} --endpoints={','.join(f'https://{machine.address}:2379' for machine in cluster.etcd)}"
+    host = login(cluster.etcd[0])
+    status = json.loads(host.check_output(f"{etcdctl} endpoint status"))
+    revision = min(told["Status"]["header"]["revision"] for told in status)
+    told = json.loads(host.check_output(f"{etcdctl} endpoint hashkv --rev={revision}"))
+    assert len(told) == len(cluster.etcd)
+    return [each["HashKV"]["hash"] for each in told]
 
 
 def locks(machine: Machine, login: Login) -> list[str]:

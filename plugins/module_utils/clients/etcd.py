@@ -23,6 +23,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd imp
     EtcdMember,
     MemberList,
 )
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd_agreement import KeysHash
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd_storage import EtcdStorage
 
 Parsed = TypeVar("Parsed")
@@ -65,6 +66,14 @@ class EtcdClient:
     def storage(self) -> EtcdStorage:
         """How large this server's own database is, and at which revision; works without a majority."""
         return self._call("/v3/maintenance/status", {}, EtcdStorage.from_json)
+
+    def hash_of_keys(self, revision: int) -> KeysHash:
+        """What this server's own database holds of all keys up to that revision, as one number.
+
+        Refused with HTTP 404 by the gateway of etcd 3.4, and with HTTP 400 where the server has not come so far yet,
+        or has forgotten what was then.
+        """
+        return self._call("/v3/maintenance/hashkv", {"revision": str(revision)}, KeysHash.from_json)
 
     def alarms(self) -> tuple[Alarm, ...]:
         """The alarms that are raised, of all members."""

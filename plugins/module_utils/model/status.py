@@ -88,10 +88,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Store:
-    """The consensus store; no `state` where none of its servers answered, and then `unanswered` says why."""
+    """The consensus store; no `state` where none of its servers answered, and then `unanswered` says why.
+
+    `contradiction`: whose keys differ, where that was told.
+    """
 
     state: EtcdState | None
     unanswered: Mapping[str, str] = field(default_factory=dict)
+    contradiction: str = ""
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,9 @@ STEPS = {
     ),
     "survivor": (
         "stop etcd on all hosts; Patroni does not see the difference",
-        "keep a copy of {survivor}'s data, and move what the others have aside",
-        "make {survivor} a cluster of one, at a port that Patroni does not know",
+        "move what the others have aside",
+        "make {survivor} a cluster of one from its database, keep its old data beside it, and start it at a port that "
+        "Patroni does not know",
         "compare what it holds with the cluster that runs",
     ),
     "nothing": (
@@ -43,7 +44,7 @@ STEPS = {
 ENDING = (
     "let the members that have no data join",
     "when all are healthy, show etcd to Patroni, all members at once",
-    "see that nobody was restarted and that Patroni has written everything again",
+    "see that nobody was restarted, that Patroni has written everything again, and that all members hold the same",
     "save a snapshot",
 )
 

@@ -11,6 +11,10 @@ from collections.abc import Iterable
 FAILOVER = "ansible-playbook failover.yml --check"
 ROLLING_RESTART = "ansible-playbook rolling_restart.yml"
 DISARM_ETCD = "ansible-playbook etcd_maintenance.yml -e etcd_maintenance_action=disarm"
+JOIN_ETCD_ANEW = (
+    "on the one that differs from most: systemctl stop etcd, and move its data directory aside; then "
+    "ansible-playbook site.yml, which lets it join anew"
+)
 END_MAINTENANCE = "ansible-playbook maintenance.yml -e state=resumed"
 CANCEL_SWITCHOVER = "nothing to do; to cancel it: ansible-playbook switchover.yml -e switchover_cancel=true"
 SITE = "ansible-playbook site.yml"

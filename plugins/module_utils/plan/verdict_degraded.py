@@ -13,6 +13,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status i
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.remedies import (
     DISARM_ETCD,
     END_MAINTENANCE,
+    JOIN_ETCD_ANEW,
     ROLLING_RESTART,
     SITE,
     bring_back,
@@ -108,6 +109,11 @@ def etcd_alarms(status: Status) -> Iterator[Finding]:
         yield Finding(name, f"its etcd has raised the alarm {alarm.kind}", DISARM_ETCD)
 
 
+def parted_etcd_members(status: Status) -> Iterator[Finding]:
+    if status.etcd and status.etcd.contradiction:
+        yield Finding(ETCD, f"its members do not hold the same: {status.etcd.contradiction}", JOIN_ETCD_ANEW)
+
+
 def _judged(status: Status) -> Iterator[Member]:
     """The standbys that the cluster shall have; all of them where nobody said which."""
     return (m for m in status.standbys() if not status.members or m.name in status.members)
@@ -138,6 +144,7 @@ RULES = (
     sick_etcd_members,
     missing_etcd_members,
     etcd_alarms,
+    parted_etcd_members,
     paused,
     pending_restarts,
 )

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd import EtcdClient
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd_agreement import KeysHash
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd import CLUSTER_ID, FakeEtcd
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.server import FakeServer, Reply
 
@@ -35,6 +36,17 @@ def test_a_status_tells_version_leader_and_size(client: EtcdClient, fake: FakeEt
     status = client.status()
     assert (status.member_id, status.leader) == (fake["a"].id, fake["a"].id)
     assert (status.version, status.db_size_bytes, status.raft_term) == (f"{fake.version}.9", 20480, 2)
+
+
+def test_the_keys_up_to_a_revision_are_one_number(client: EtcdClient, fake: FakeEtcd) -> None:
+    fake["a"].compacted = 90
+    if fake.version == "3.4":
+        with pytest.raises(RemoteError, match="HTTP 404"):
+            client.hash_of_keys(100)
+    else:
+        assert client.hash_of_keys(100) == KeysHash(4042, 90)
+        with pytest.raises(RemoteError, match="is a future revision"):
+            client.hash_of_keys(101)
 
 
 def test_without_a_majority_a_status_has_no_leader_and_health_is_an_error(client: EtcdClient, fake: FakeEtcd) -> None:

@@ -37,6 +37,10 @@ class FakeMember:
     up: bool = False
     cluster_id: int = CLUSTER_ID
     raft_index: int = 40
+    revision: int = 0  # where it differs from the cluster's
+    keys_hash: int = 4042
+    compacted: int = -1
+    forgets: bool = False  # compacts between the question for its revision and that for its keys
     db_size: int = 20480
     db_used: int = 16384
     server: FakeServer | None = None
@@ -53,7 +57,8 @@ class FakeEtcd:
     """The cluster. `not_now` are answers that the next changes get instead of being done.
 
     Whoever is `preferred` leads while it runs. A compaction leaves of each database what is `needed`, in bytes.
-    `snapshot` is the database as it is saved, without the digest that follows it.
+    `snapshot` is the database as it is saved, without the digest that follows it. `others` answers what is not about
+    the cluster.
     """
 
     version: str = "3.5"
@@ -66,6 +71,7 @@ class FakeEtcd:
     compacted: int = 0
     needed: int = 16384
     snapshot: bytes = bytes(range(256)) * 400
+    others: Callable[[Call], Reply] = lambda _call: Reply(b"404 page not found\n", 404, "text/plain")
 
     @classmethod
     def of(cls, *names: str, version: str = "3.5") -> FakeEtcd:
@@ -125,6 +131,7 @@ class FakeEtcd:
             "/v3/maintenance/status": lambda: self._status(member),
             "/v3/maintenance/alarm": lambda: self._alarms(call.body),
             "/v3/maintenance/snapshot": self._snapshot,
+            "/v3/maintenance/hashkv": lambda: self._hash(member, int(call.body["revision"])),
             "/v3/cluster/member/list": lambda: self._list(member, call.body),
         }
         maintenance: dict[str, Callable[[dict[str, Any]], Reply]] = {
@@ -140,7 +147,7 @@ class FakeEtcd:
             return self._change(f"{path.rpartition('/')[2]} {member.name}", maintenance[path], call.body)
         if folder == "/v3/cluster/member" and action in changes:
             return self._change(action, changes[action], call.body)
-        return Reply(b"404 page not found\n", 404, "text/plain")
+        return self.others(call)
 
     def _health(self, path: str) -> Reply:
         told = [a["alarm"] for a in self.alarms if f"exclude={a['alarm']}" not in path]
@@ -156,7 +163,7 @@ class FakeEtcd:
         if errors:
             led["errors"] = errors
         header = {"cluster_id": str(member.cluster_id), "member_id": str(member.id), "raft_term": "2"}
-        header["revision"] = str(self.revision)
+        header["revision"] = str(member.revision or self.revision)
         size = {"dbSize": str(member.db_size), "dbSizeInUse": str(member.db_used)}
         size |= {"raftIndex": str(member.raft_index), "raftTerm": "2"}
         return Reply({"header": header, "version": f"{self.version}.9", **size, **led})
@@ -201,6 +208,16 @@ class FakeEtcd:
         ]
         lines.append(_blob(hashlib.sha256(whole).digest()))
         return Reply("\n".join(json.dumps({"result": line}) for line in lines).encode() + b"\n")
+
+    def _hash(self, member: FakeMember, revision: int) -> Reply:
+        """3.4 has the request for its own protocol only."""
+        if self.version == "3.4":
+            return Reply(b"Not Found\n", 404, "text/plain")
+        if member.forgets:
+            return self._refusal(11, 400, "etcdserver: mvcc: required revision has been compacted")
+        if revision > (member.revision or self.revision):
+            return self._refusal(11, 400, "etcdserver: mvcc: required revision is a future revision")
+        return Reply({"hash": member.keys_hash, "compact_revision": str(member.compacted)})
 
     def _list(self, member: FakeMember, body: dict[str, Any]) -> Reply:
         if member.is_learner:

@@ -40,7 +40,7 @@ class FakeKeys:
         self.leases: dict[int, tuple[int, int]] = {}
         self.before: Callable[[str], None] = lambda _path: None
         self.refusals: dict[str, tuple[int, int, str]] = {}
-        self.servers = [FakeServer(self._answer) for _member in range(members)]
+        self.servers = [FakeServer(self.answer) for _member in range(members)]
 
     @property
     def urls(self) -> list[str]:
@@ -79,7 +79,8 @@ class FakeKeys:
     def __contains__(self, key: str) -> bool:
         return key.encode() in self.keys
 
-    def _answer(self, call: Call) -> Reply:
+    def answer(self, call: Call) -> Reply:
+        """What any member answers."""
         operations: dict[str, Callable[[dict[str, Any]], Reply]] = {
             "/v3/kv/range": lambda body: Reply(self._range(body)),
             "/v3/kv/txn": self._transact,

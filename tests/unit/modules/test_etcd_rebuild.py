@@ -15,6 +15,7 @@ from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd_keys import F
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.shop import FakeShop
 
 CLOSED = "http://127.0.0.1:1"
+CONFIG = {"ttl": 20, "synchronous_mode": "quorum"}
 LOST = {"pg1": False, "pg2": False, "pg3": False}
 
 
@@ -66,3 +67,46 @@ def test_only_a_store_that_agrees_may_be_shown(shop: FakeShop, run_module: RunMo
     finally:
         for server in etcd.servers:
             server.stop()
+
+
+@pytest.fixture
+def rebuilt(shop: FakeShop) -> Iterator[FakeEtcd]:
+    """An etcd in which Patroni has written everything again."""
+    etcd, keys = FakeEtcd.of(*LOST), FakeKeys()
+    sync = {"leader": "pg1", "sync_standby": "pg2,pg3", "quorum": 1}
+    kept = {"initialize": "75", "leader": "pg1", "config": CONFIG, "sync": sync, "history": [[2, 20, "x"]]}
+    for key, value in {**kept, "status": {}, "failsafe": {}}.items():
+        keys.write(f"/service/shop/{key}", (value if isinstance(value, str) else json.dumps(value)).encode())
+    etcd.others = keys.answer
+    shop["pg1"].status["failsafe_mode_is_active"] = False
+    yield etcd
+    etcd.stop_all()
+    keys.stop()
+
+
+def verified(shop: FakeShop, etcd: FakeEtcd, run_module: RunModule) -> dict[str, Any]:
+    started = {name: shop[name].status["postmaster_start_time"] for name in LOST}
+    before = {"leader": "pg1", "timeline": 3, "system_identifier": "75", "started": started}
+    wished = wish(shop, stage="verify", urls=etcd.urls, before=before, config=CONFIG, wait_timeout=0.1)
+    return run_module(etcd_rebuild, **wished)
+
+
+def test_what_is_as_before_is_verified(shop: FakeShop, rebuilt: FakeEtcd, run_module: RunModule) -> None:
+    assert verified(shop, rebuilt, run_module)["compared_revision"] == rebuilt.revision
+
+
+def test_members_that_hold_different_keys_are_told(
+    shop: FakeShop, rebuilt: FakeEtcd, run_module: RunModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(etcd_rebuild, "COMPARING_SECONDS", 0.1)
+    rebuilt["pg1"].keys_hash = 7
+    answer = verified(shop, rebuilt, run_module)
+    assert answer["failed"]
+    assert answer["problems"] == ["different keys at revision 100 have pg1 and pg2, pg3"]
+    assert "its members do not hold the same" in answer["msg"]
+    assert "systemctl stop etcd" in answer["msg"]
+
+
+def test_an_old_etcd_is_not_said_to_agree(shop: FakeShop, rebuilt: FakeEtcd, run_module: RunModule) -> None:
+    rebuilt.version = "3.4"
+    assert verified(shop, rebuilt, run_module)["compared_revision"] is None

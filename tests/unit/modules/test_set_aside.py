@@ -23,6 +23,26 @@ def test_show_then_move_then_find_nothing_to_do(tmp_path: Path, run_module: RunM
     assert (predicted["changed"], done["changed"], again["changed"]) == (True, True, False)
 
 
+def test_something_else_takes_its_place_once(tmp_path: Path, run_module: RunModule) -> None:
+    old, new, aside = tmp_path / "shop", tmp_path / "shop.new", tmp_path / "shop.lost-1"
+    old.write_text("old")
+    new.write_text("new")
+    wish = {"path": str(old), "suffix": "lost-1", "replacement": str(new)}
+    assert run_module(set_aside, check_mode=True, **wish)["changed"]
+    assert (old.read_text(), new.read_text()) == ("old", "new")
+    assert run_module(set_aside, **wish)["aside"] == str(aside)
+    assert (old.read_text(), aside.read_text(), new.exists()) == ("new", "old", False)
+    assert not run_module(set_aside, **wish)["changed"]
+    assert (old.read_text(), aside.read_text()) == ("new", "old")
+
+
+def test_it_takes_the_place_of_what_an_interrupted_run_moved_aside(tmp_path: Path, run_module: RunModule) -> None:
+    old, new, aside = tmp_path / "shop", tmp_path / "shop.new", tmp_path / "shop.lost-1"
+    new.write_text("new")
+    assert run_module(set_aside, path=str(old), suffix="lost-1", replacement=str(new))["changed"]
+    assert (old.read_text(), aside.exists()) == ("new", False)
+
+
 def test_what_was_moved_before_is_never_replaced(tmp_path: Path, run_module: RunModule) -> None:
     for name in ("shop", "shop.lost-1"):
         (tmp_path / name).write_text(name)

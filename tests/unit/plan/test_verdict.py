@@ -43,6 +43,7 @@ class Case:
     etcd_down: set[str] = field(default_factory=set)
     learners: set[str] = field(default_factory=set)
     alarms: tuple[Alarm, ...] = ()
+    contradiction: str = ""
     etcd_names: tuple[str, ...] = NAMES
     cluster: dict[str, Any] = field(default_factory=dict)
     sync: Sync = field(default_factory=lambda: Sync("quorum", strict=True, standbys=("pg2", "pg3")))
@@ -71,7 +72,7 @@ class Case:
             else Seen(error="no answer in time")
             for n in self.etcd_names
         }
-        return Store(EtcdState(1, members, seen, self.alarms))
+        return Store(EtcdState(1, members, seen, self.alarms), contradiction=self.contradiction)
 
     def status(self) -> Status:
         told = {"members": list(self.members.values()), "scope": "shop", **self.cluster}
@@ -185,6 +186,7 @@ DEGRADED: list[tuple[Callable[[Case], Any], str]] = [
     (assign(etcd_names=("pg1", "pg2")), "pg3: it is not a member of etcd"),
     (assign(alarms=(Alarm(1, "NOSPACE"),)), "pg1: its etcd has raised the alarm NOSPACE"),
     (assign(alarms=(Alarm(9, "CORRUPT"),)), "etcd: its etcd has raised the alarm CORRUPT"),
+    (assign(contradiction="pg1 and pg2, pg3"), "etcd: its members do not hold the same: pg1 and pg2, pg3"),
     (told_by("pg2", haproxy=None, problems=["haproxy: refused"]), "pg2: its HAProxy does not answer: refused"),
     (told_by("pg2", haproxy=fake.servers(None)), "pg2: its HAProxy has no way to a leader"),
     (told_by("pg2", haproxy=fake.servers("pg3")), "pg2: its HAProxy sends writes to pg3, but the leader is pg1"),
