@@ -45,6 +45,12 @@ class Storage:
             entries = json.load(answer)["Entries"] or []
         return [str(entry["FullPath"]).rpartition("/")[2] for entry in entries]
 
+    def any_segment(self, archive: str) -> str:
+        """The path of the oldest segment of WAL below the archive's folder."""
+        timelines = [name for name in self.names(archive) if len(name) == 16]
+        folders = [f"{archive}/{name}" for name in timelines]
+        return next(f"{folder}/{name}" for folder in folders for name in self.names(folder) if name.endswith(".gz"))
+
     def read(self, path: str) -> bytes:
         with urllib.request.urlopen(f"{self._root}/{path}", timeout=10) as answer:
             content: bytes = answer.read()
