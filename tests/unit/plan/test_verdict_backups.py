@@ -97,7 +97,7 @@ def test_where_nothing_archives_nothing_waits():
 
 
 def test_a_cluster_without_backups_is_a_note():
-    none = {name: fake.report(backups=None) for name in fake.MEMBERS}
+    none: dict[str, Any] = {name: fake.report(backups=None) for name in fake.MEMBERS}
     assert told("note", **none) == ["cluster: it has no backups"]
     assert told(**none) == []
 
