@@ -1,0 +1,44 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What lies in a restored data directory to tell it from any other. Immutable; parsed once, here.
+
+It is cloned to the other members with everything else: by it every member's data says of which restore it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+FILE = "matriarch_restore.json"
+STAGES = ("copied", "recovered", "promoted")
+
+
+@dataclass(frozen=True)
+class RestoreMark:
+    """One restore: its stamp, its target as it was said, how far it came, and what was seen when it got there."""
+
+    stamp: str
+    target: str = ""
+    stage: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_text(cls, text: str) -> RestoreMark:
+        """Parse the file. Raises ValueError when it is something else."""
+        try:
+            told = json.loads(text)
+            return cls(str(told["stamp"]), str(told["target"]), str(told["stage"]), dict(told["evidence"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{FILE} is no mark of a restore: {error!r}") from error
+
+    def to_text(self) -> str:
+        """As it is kept."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+    def at(self, stage: str, evidence: Mapping[str, Any] | None = None) -> RestoreMark:
+        """The mark one stage further."""
+        return replace(self, stage=stage, evidence=self.evidence if evidence is None else evidence)
