@@ -1,0 +1,101 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a backup engine has to offer. Everything that knows one of them lies in its own folder beside this file.
+
+An engine says what lies on a member's host and which commands do what; it runs nothing itself. Its commands are run as
+*postgres*, on a member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import Catalog
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
+
+Argv = list[str]
+Call = Callable[[Argv], str]
+"""Runs a command that only reads, and returns what it prints. Raises MatriarchError with the command's words."""
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What no output may show: the passphrase, and for each repository its access key and its secret key."""
+
+    passphrase: str = field(default="", repr=False)
+    keys: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class HostFiles:
+    """What an engine needs on a member's host, as the module config_files takes it.
+
+    `server` is the command of a service that must run there, empty for none.
+    """
+
+    directories: list[dict[str, str]] = field(default_factory=list)
+    files: list[dict[str, str]] = field(default_factory=list)
+    secret_contents: dict[str, str] = field(default_factory=dict)
+    server: Argv = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RestoreWish:
+    """What is to be restored, and where to.
+
+    `target_type`: time, xid, lsn, name, immediate or latest; `target` is its value, a time with its zone. `label` is
+    the backup to begin with. `timeline`: a number, `latest` or `current`. `action` at the target: pause, promote or
+    shutdown. `delta`: files that are in the directory already are kept where they are the same.
+    """
+
+    data_directory: str
+    target_type: str
+    target: str = ""
+    label: str = ""
+    repository: int = 0
+    timeline: str = "latest"
+    inclusive: bool = True
+    action: str = "pause"
+    delta: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """One program that makes backups. Every method that returns words returns a command."""
+
+    name: str
+    kinds: tuple[str, ...]
+    """The kinds of backups that it can make."""
+
+    def packages(self) -> tuple[str, ...]:
+        """The Debian packages that it needs."""
+
+    def host_files(self, settings: Settings, secrets: Secrets) -> HostFiles:
+        """What lies and runs on a member's host."""
+
+    def prepare(self, settings: Settings) -> Argv:
+        """Make the repositories ready; done again it changes nothing. Fails when they are another cluster's."""
+
+    def push(self, settings: Settings) -> Argv:
+        """Keep a segment of WAL, whose path is added as the last word."""
+
+    def fetch(self, settings: Settings) -> str:
+        """PostgreSQL's restore_command."""
+
+    def take(self, settings: Settings, kind: str, leader: str) -> Argv:
+        """Make a backup; `leader` names the member that leads, which may be the own one."""
+
+    def expire(self, settings: Settings) -> Argv:
+        """Remove what the policy no longer keeps."""
+
+    def catalog(self, settings: Settings, call: Call) -> Catalog:
+        """What the repositories hold. Raises MatriarchError where not one of them can be read."""
+
+    def verify(self, settings: Settings, call: Call) -> list[str]:
+        """Read everything and compare checksums: what is wrong, a sentence each. Raises as `catalog`."""
+
+    def restore(self, settings: Settings, wish: RestoreWish) -> Argv:
+        """Restore into a directory, and leave there what PostgreSQL needs to recover up to the target."""
