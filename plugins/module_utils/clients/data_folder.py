@@ -75,7 +75,7 @@ def put_signal(folder: Path) -> None:
 
 
 def forget_recovery(folder: Path) -> None:
-    """Take what an engine wrote for a recovery out of the configuration, or it would hold for every later one, too."""
+    """Take what an engine wrote for one recovery out of the configuration: it would hold for later ones."""
     path = folder / "postgresql.auto.conf"
     try:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -86,3 +86,27 @@ def forget_recovery(folder: Path) -> None:
         return
     except OSError as error:
         raise MatriarchError(f"{path} could not be written: {error.strerror or error}") from error
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a server runs on it: the process in the first line of postmaster.pid works in that directory."""
+    try:
+        process = int((folder / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
+        return Path(f"/proc/{process}/cwd").resolve() == folder.resolve()
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def has_tablespaces(folder: Path) -> bool:
+    """Whether something of the data lies outside of it."""
+    place = folder / "pg_tblspc"
+    return place.is_dir() and any(place.iterdir())
+
+
+def tail(log: Path) -> str:
+    """The last lines of what a program said."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except OSError as error:
+        return f"(its log cannot be read: {error.strerror})"
+    return " / ".join(line.strip() for line in lines[-3:]) or "(it said nothing)"

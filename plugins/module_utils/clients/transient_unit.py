@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Matriarch authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A service of systemd that exists only while it runs: long work that outlives whoever began it. systemd 252 and newer."""
+"""A service of systemd that exists only while it runs: work that outlives whoever began it. systemd 252 and newer."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class BackupSet:
     end: int
     timeline: int
     system_identifier: str = ""
-    repository: str = ""
+    repository: int = 0
     kind: str = "full"
     size: int = 0  # bytes on disk when it is restored
     problem: str = ""  # why it cannot be restored, empty where it can

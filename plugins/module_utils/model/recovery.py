@@ -169,15 +169,16 @@ def read_arrival(log: str) -> Arrival:
     )
 
 
+ENDED = tuple(
+    f"recovery stopping {when} {what} of transaction" for when in ("before", "after") for what in ("commit", "abort")
+)
 WORDS = {
-    "time": ("recovery stopping before commit of transaction", "recovery stopping after commit of transaction",
-             "recovery stopping before abort of transaction", "recovery stopping after abort of transaction"),
-    "xid": ("recovery stopping before commit of transaction {text},", "recovery stopping after commit of transaction {text},",
-            "recovery stopping before abort of transaction {text},", "recovery stopping after abort of transaction {text},"),
-    "lsn": ("recovery stopping before WAL location (LSN) ", "recovery stopping after WAL location (LSN) "),
+    "time": ENDED,
+    "xid": tuple(f"{words} {{text}}," for words in ENDED),
+    "lsn": tuple(f"recovery stopping {when} WAL location (LSN) " for when in ("before", "after")),
     "name": ('recovery stopping at restore point "{text}",',),
     "immediate": ("recovery stopping after reaching consistency",),
-}  # fmt: skip
+}
 
 
 def reached(arrival: Arrival, target: RecoveryTarget) -> bool:

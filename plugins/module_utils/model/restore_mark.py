@@ -9,9 +9,13 @@ It is cloned to the other members with everything else: by it every member's dat
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
+
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import Refused
 
 FILE = "matriarch_restore.json"
 STAGES = ("copied", "recovered", "promoted")
@@ -42,3 +46,13 @@ class RestoreMark:
     def at(self, stage: str, evidence: Mapping[str, Any] | None = None) -> RestoreMark:
         """The mark one stage further."""
         return replace(self, stage=stage, evidence=self.evidence if evidence is None else evidence)
+
+
+STAMP = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
+
+
+def beside(data: Path, stamp: str) -> Path:
+    """Where the restored data lies until it takes its place. Raises Refused for what is no stamp."""
+    if not STAMP.fullmatch(stamp):
+        raise Refused(f"{stamp!r} is no stamp of a restore, like 20261201T020000Z")
+    return data.with_name(f"{data.name}.restore-{stamp}")

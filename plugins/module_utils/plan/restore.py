@@ -200,6 +200,6 @@ def _objections_of_disks(found: Restoring) -> Iterator[str]:
         is_there = place.name == found.worker and place.prepared
         if not is_there and place.free < found.size + SPARE:
             yield (
-                f"{place.name} has {place.free >> 20} MiB free, and the restored data needs {found.size >> 20} MiB beside "
-                f"the former. Next: make room for {(found.size + SPARE - place.free) >> 20} MiB more"
+                f"{place.name} has {place.free >> 20} MiB free, and the restored data needs {found.size >> 20} MiB "
+                f"beside the former. Next: make room for {(found.size + SPARE - place.free) >> 20} MiB more"
             )

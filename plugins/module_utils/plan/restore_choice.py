@@ -57,8 +57,8 @@ def choose_backup(
     way = way_to(archive, target.timeline)
     if named:
         backup = _named(newest_first, named)
-        if against := why_not(backup, archive, way, target, system_identifier):
-            raise Refused(f"the backup {named} does not lead to {target.told}: {against}. {_available(newest_first)}")
+        if reason := why_not(backup, archive, way, target, system_identifier):
+            raise Refused(f"the backup {named} does not lead to {target.told}: {reason}. {_available(newest_first)}")
         return Choice(backup, "it was named", way.timeline, _warnings(backup, archive, way, target))
     against = {backup.label: why_not(backup, archive, way, target, system_identifier) for backup in newest_first}
     good = [backup for backup in newest_first if not against[backup.label]]
@@ -105,7 +105,8 @@ def why_not(backup: BackupSet, archive: Archive, way: Way, target: RecoveryTarge
     if system_identifier and backup.system_identifier != system_identifier:
         return f"it is of another cluster (system identifier {backup.system_identifier}, not {system_identifier})"
     if not way.passes(backup.timeline, backup.end):
-        return f"it is on timeline {backup.timeline} at {lsn.show(backup.end)}, which the way to timeline {way.timeline} does not pass"
+        here = f"timeline {backup.timeline} at {lsn.show(backup.end)}"
+        return f"it is on {here}, which the way to timeline {way.timeline} does not pass"
     if target.time and backup.ended_at > target.time:
         return f"it ended after the target, at {backup.ended_at.isoformat()}"
     if target.position is not None and backup.end > target.position:

@@ -104,8 +104,8 @@ class Recovering:
         timeline = self._control.timeline
         if timeline <= above:
             raise MatriarchError(
-                f"the restored data is on timeline {timeline}, but the cluster has used those up to {above}: the archive "
-                "does not know the newest ones. Next: playbooks/status.yml shows whether archiving is behind"
+                f"the restored data is on timeline {timeline}, but the cluster has used those up to {above}: the "
+                "archive does not know the newest ones. Next: playbooks/status.yml shows whether archiving is behind"
             )
         self.keep(self.mark.at("promoted", {**self.mark.evidence, "timeline": timeline}))
 
@@ -117,7 +117,7 @@ class Recovering:
         return control
 
     def _was_left_promoted(self) -> bool:
-        """True where an interrupted run had stopped it already; a new primary is shut down, and has no signal any more."""
+        """True where an interrupted run had stopped it already: a primary has no signal, and is shut down."""
         signal = self._setup.data / "recovery.signal"
         return not transient_unit.state(self._unit).runs and self._control.is_cleanly_stopped and not signal.exists()
 
@@ -131,7 +131,7 @@ class Recovering:
             raise RemoteError(f"the private PostgreSQL did not stop in order: {self._control.state}; see {self._log}")
 
     def _arrive(self, seconds: float) -> Seen:
-        """Have it run, and wait until it is at the target. Parameters that prove too low for the log are raised."""
+        """Have it run, and wait until it is at the target. Parameters that prove too low are raised."""
         for _raise in range(MOST_RAISES):
             if not transient_unit.state(self._unit).runs:
                 self._start()
@@ -200,8 +200,8 @@ class Recovering:
         if not replayed or lsn.parse(replayed) < lsn.parse(self._at_least):
             transient_unit.stop(self._unit)
             raise RemoteError(
-                f"the replay ended at {replayed or 'no position'}, but the repository has log beyond {self._at_least}: it "
-                f"did not give all of it. Nothing of the cluster was touched; see {self._log}"
+                f"the replay ended at {replayed or 'no position'}, but the repository has log beyond {self._at_least}: "
+                f"it did not give all of it. The cluster was not touched; see {self._log}"
             )
 
     def _evidence(self, seen: Seen) -> dict[str, object]:
@@ -219,8 +219,8 @@ class Recovering:
         if arrival.short:
             told = "the archived log ends before it, or holds no commit after it"
         return RemoteError(
-            f"{self._target.told} was not reached: {told}. The cluster was not touched. Next: a target before the end of "
-            f"the log, or latest; what PostgreSQL said is in {self._log}",
+            f"{self._target.told} was not reached: {told}. The cluster was not touched. Next: a target before the end "
+            f"of the log, or latest; what PostgreSQL said is in {self._log}",
             reason=told,
             log=self._log,
         )

@@ -60,7 +60,7 @@ def test_what_is_no_timeline(timeline):
 
 class TestZone:
     def test_a_time_without_one_is_refused(self):
-        with pytest.raises(Refused, match="has no zone.*-e zone=Europe/Berlin"):
+        with pytest.raises(Refused, match="has no zone"):
             parse_target("time:2026-12-01T03:00:00")
 
     def test_it_can_be_stated(self):
