@@ -12,9 +12,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
 
 Parsed = TypeVar("Parsed")
@@ -95,11 +94,21 @@ class Delete:
         return {"request_delete_range": {"key": encoded(self.key), **_until(self.end)}}
 
 
+class Http(Protocol):
+    """JSON over HTTPS to one server; a method of its own, since the hosts' own programs have no Ansible."""
+
+    @property
+    def url(self) -> str: ...
+
+    def request(self, method: str, path: str, body: object = None) -> Any:
+        """Send one request and return the parsed answer. Raises RemoteError."""
+
+
 @dataclass(frozen=True)
 class EtcdKeys:
     """One etcd server. Every method raises RemoteError when it refuses, answers nonsense or cannot be reached."""
 
-    http: JsonHttp
+    http: Http
 
     @property
     def url(self) -> str:

@@ -82,14 +82,17 @@ class Engine(Protocol):
     def push(self, settings: Settings) -> Argv:
         """Keep a segment of WAL, whose path is added as the last word."""
 
+    def push_at_once(self, settings: Settings) -> Argv:
+        """The same for WAL that no archiver waits for: it ends when the segment is kept, be it anew or since long."""
+
     def fetch(self, settings: Settings) -> str:
         """PostgreSQL's restore_command."""
 
-    def take(self, settings: Settings, kind: str, leader: str) -> Argv:
+    def take(self, settings: Settings, kind: str, leader: str, repository: int) -> Argv:
         """Make a backup; `leader` names the member that leads, which may be the own one."""
 
-    def expire(self, settings: Settings) -> Argv:
-        """Remove what the policy no longer keeps."""
+    def expire(self, settings: Settings, repository: int) -> Argv:
+        """Remove what the policy no longer keeps; empty where making a backup does that."""
 
     def catalog(self, settings: Settings, call: Call) -> Catalog:
         """What the repositories hold. Raises MatriarchError where not one of them can be read."""

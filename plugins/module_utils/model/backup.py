@@ -82,14 +82,14 @@ class Archived:
 class Catalog:
     """All repositories of a cluster at one moment: `backups` oldest first, `segments` in order.
 
-    `system_identifier` is empty while the repositories hold nothing. `histories`: a timeline's ancestors, by timeline.
-    `problems`: why a repository could not be read, by its number, counted from 1.
+    `systems`: the system identifier of the PostgreSQL that a repository is for, by the repository's number from 1 on;
+    none where it is not made ready yet. `problems`: why one could not be read. `histories`: a timeline's ancestors.
     """
 
     backups: tuple[Backup, ...] = ()
     segments: tuple[Archived, ...] = ()
     histories: Mapping[int, tuple[Fork, ...]] = field(default_factory=dict)
-    system_identifier: str = ""
+    systems: Mapping[int, str] = field(default_factory=dict)
     problems: Mapping[int, str] = field(default_factory=dict)
     segment_bytes: int = SEGMENT_BYTES
 
@@ -108,7 +108,7 @@ class Catalog:
             backups=tuple(backup for backup in self.backups if backup.repository == number),
             segments=tuple(each for each in self.segments if each.repository == number),
             histories=self.histories,
-            system_identifier=self.system_identifier,
+            systems={key: system for key, system in self.systems.items() if key == number},
             problems={key: words for key, words in self.problems.items() if key == number},
             segment_bytes=self.segment_bytes,
         )

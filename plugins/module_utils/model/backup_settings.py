@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Matriarch authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is declared of a cluster's backups, as every member keeps it in a file. No secrets. Immutable; parsed once, here."""
+"""What is declared of a cluster's backups, as every member keeps it in a file. No secrets. Immutable; parsed here."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A backup every `interval_hours`, at hours that are `offset_hours` off midnight UTC; a full one every `full_days`."""
+    """A backup every `interval_hours`, counted from `offset_hours` after midnight UTC; a full one every `full_days`."""
 
     interval_hours: int = 24
     offset_hours: int = 1

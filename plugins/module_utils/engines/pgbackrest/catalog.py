@@ -42,10 +42,12 @@ def read(settings: Settings, call: Call, stanza: Argv) -> Catalog:
     problems = dict(_problems(told))
     if problems and len(problems) == len(settings.repositories):
         raise MatriarchError("; ".join(problems.values()))
+    # The last one of a repository is the one that it is for now: a major upgrade adds one.
+    systems = {each["repo-key"]: str(each["system-id"]) for each in told.get("db", ())}
     segments: list[Archived] = []
     histories: dict[int, tuple[Fork, ...]] = {}
     for number in range(1, len(settings.repositories) + 1):
-        if number in problems or not told.get("db"):
+        if number in problems or number not in systems:
             continue
         names = _listed(call, stanza, number)
         segments += _segments(names, number)
@@ -59,7 +61,7 @@ def read(settings: Settings, call: Call, stanza: Argv) -> Catalog:
         backups=tuple(sorted((_backup(each) for each in told.get("backup", ())), key=lambda b: (b.stopped, b.label))),
         segments=tuple(sorted(segments, key=lambda each: (each.repository, each.segment))),
         histories=histories,
-        system_identifier=str(told["db"][-1]["system-id"]) if told.get("db") else "",
+        systems=systems,
         problems=problems,
     )
 

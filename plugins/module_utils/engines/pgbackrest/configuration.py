@@ -29,7 +29,9 @@ def host_files(settings: Settings, secrets: Secrets, server: Argv) -> HostFiles:
         for number, repository in enumerate(settings.repositories, 1)
         if repository.ca_certificate
     ]
-    mounted = [{"path": each.path, "mode": "0750", **mine} for each in settings.repositories if each.type == "directory"]
+    mounted = [
+        {"path": each.path, "mode": "0750", **mine} for each in settings.repositories if each.type == "directory"
+    ]
     return HostFiles(
         directories=[{"path": FOLDER}, {"path": SPOOL, "mode": "0750", **mine}, *mounted],
         files=[*authorities, {"path": FILE, "owner": "root", "group": "postgres", "mode": "0640"}],

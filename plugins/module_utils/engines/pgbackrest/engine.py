@@ -47,15 +47,19 @@ class PgBackRest:
     def push(self, settings: Settings) -> Argv:
         return [*_stanza(settings), "archive-push"]
 
+    def push_at_once(self, settings: Settings) -> Argv:
+        return [*_stanza(settings), "--no-archive-async", "archive-push"]
+
     def fetch(self, settings: Settings) -> str:
         return " ".join([*_stanza(settings), "archive-get", "%f", '"%p"'])
 
-    def take(self, settings: Settings, kind: str, leader: str) -> Argv:
+    def take(self, settings: Settings, kind: str, leader: str, repository: int) -> Argv:
         beside = [] if leader == settings.member else _leader(settings, settings.members[leader])
-        return [*_stanza(settings), "--log-level-console=info", *beside, f"--type={TYPES[kind]}", "backup"]
+        asked = [f"--repo={repository}", f"--type={TYPES[kind]}"]
+        return [*_stanza(settings), "--log-level-console=info", *beside, *asked, "backup"]
 
-    def expire(self, settings: Settings) -> Argv:
-        return [*_stanza(settings), "--log-level-console=info", "expire"]
+    def expire(self, settings: Settings, repository: int) -> Argv:
+        return []
 
     def catalog(self, settings: Settings, call: Call) -> Catalog:
         return catalog.read(settings, call, _stanza(settings))

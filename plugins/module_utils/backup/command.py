@@ -1,0 +1,82 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Commands of an engine, run as *postgres* without a shell."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import CommandError, complete
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.engine import Argv
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
+
+READING = 600.0
+"""Seconds; a repository that does not answer lets its engine try for minutes."""
+
+SHOWN = 1500  # characters of a command's last words that a message repeats
+WATCHED = 0.5  # seconds between looks at a command that takes its time
+
+
+class EngineError(MatriarchError):
+    """A command of an engine failed."""
+
+
+def call(argv: Argv) -> str:
+    """What a command that only reads prints. Raises EngineError with its words."""
+    try:
+        done = complete(as_postgres(argv), seconds=READING)
+    except (CommandError, OSError) as error:
+        raise EngineError(f"{' '.join(argv)}: {error}") from error
+    if done.returncode != 0:
+        raise EngineError(f"{' '.join(argv)}: {_last(done.stderr or done.stdout)}", rc=done.returncode)
+    return done.stdout
+
+
+def work(argv: Argv, given_up: threading.Event) -> str:
+    """What a command that takes its time prints; it is ended when `given_up` is set. Raises EngineError."""
+    process = subprocess.Popen(  # pylint: disable=ansible-bad-function # run_command would need an AnsibleModule here
+        as_postgres(argv),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**os.environ, "LC_ALL": "C"},
+    )
+    reader = threading.Thread(target=(said := _Said(process)).read, daemon=True)
+    reader.start()
+    while True:
+        try:
+            code = process.wait(WATCHED)
+            break
+        except subprocess.TimeoutExpired:
+            if given_up.is_set():
+                process.terminate()
+    reader.join(5)
+    if given_up.is_set():
+        raise EngineError("the lock of the backups was lost, so the backup was ended: etcd did not answer")
+    if code != 0:
+        raise EngineError(f"{' '.join(argv)}: {_last(said.text)}", rc=code)
+    return said.text
+
+
+def as_postgres(argv: Argv) -> Argv:
+    """The command, by way of runuser where root runs it."""
+    return ["runuser", "-u", "postgres", "--", *argv] if os.geteuid() == 0 else argv
+
+
+class _Said:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.text = ""
+        self._process = process
+
+    def read(self) -> None:
+        for line in self._process.stdout or ():
+            self.text = (self.text + line)[-20 * SHOWN :]
+
+
+def _last(text: str) -> str:
+    return text.strip()[-SHOWN:] or "it said nothing"

@@ -1,0 +1,75 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hosts' own program: `matriarch-backup VERB`, as *postgres*. It prints JSON, and ends with 1 where it failed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import command
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.lock import Busy
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.mend import mend
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.run import Done, scheduled, take
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.state import Mended
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import engine
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import FULL, KINDS
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the verb says."""
+    options = parser().parse_args(arguments)
+    try:
+        settings = Settings.read()
+        answer = _VERBS[options.verb](settings, options)
+    except MatriarchError as error:
+        print(json.dumps({"error": str(error), "busy": isinstance(error, Busy)}))
+        print(f"matriarch-backup: {error}", file=sys.stderr)
+        return 1
+    if answer:
+        print(json.dumps(answer))
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="matriarch-backup", description="Backups of the cluster, seen from this member.")
+    verbs = top.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("scheduled", help="make the backup that is due, if it is this member's turn")
+    verbs.add_parser("mend", help="archive WAL that its own leader did not archive any more")
+    now = verbs.add_parser("take", help="make a backup now, from this member")
+    now.add_argument("--kind", choices=KINDS, default=FULL)
+    now.add_argument("--repository", type=int, default=1)
+    return top
+
+
+def _scheduled(settings: Settings, _options: argparse.Namespace) -> Any:
+    return [_told(done) for done in scheduled(settings)]
+
+
+def _take(settings: Settings, options: argparse.Namespace) -> Any:
+    return _told(take(settings, options.kind, options.repository))
+
+
+def _mend(settings: Settings, _options: argparse.Namespace) -> Any:
+    push = engine(settings.engine).push_at_once(settings)
+    before = Mended.read()
+    after = mend(Path(settings.data_directory) / "pg_wal", push, command.call, before)
+    if after == before:
+        return None
+    after.write()
+    return {"timeline": after.timeline, "problem": after.problem}
+
+
+def _told(done: Done) -> dict[str, Any]:
+    return {"backup": done.backup.facts() if done.backup else None, "reason": done.reason}
+
+
+_VERBS = {"scheduled": _scheduled, "take": _take, "mend": _mend}

@@ -1,0 +1,157 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A backup from its lock to its proof: what the timer does, and what is done on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import command
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.http import patronis, servers
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.lock import BackupLock, Busy
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.state import State
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import engine
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
+    MatriarchError,
+    NobodyAnswered,
+    Refused,
+    RemoteError,
+)
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import Backup, Catalog, shown
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup import Due, due, is_turn, line, slot
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_wal import missing_since
+
+LOOK_AGAIN = timedelta(hours=1)
+"""So often the repositories are looked at although no backup is due."""
+
+RETRY = timedelta(minutes=5)
+"""So long a member waits after its own failure."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a run: the backup that was made, or why none was."""
+
+    backup: Backup | None
+    reason: str = ""
+
+
+def scheduled(settings: Settings, now: datetime | None = None) -> list[Done]:
+    """Make what is due, if it is this member's turn. Raises MatriarchError."""
+    now, state = now or datetime.now(UTC), State.read()
+    number = len(settings.repositories)
+    if _is_quiet(settings, state, now):
+        return []
+    catalog = look(settings, state, now)
+    wanted = due(catalog, number, settings.schedule, engine(settings.engine).kinds, now)
+    if not wanted:
+        return []
+    cluster = ask_patroni(settings)
+    order = line(cluster, settings.source)
+    return [_one(settings, each) for each in wanted if is_turn(settings.member, order, each.since, now)]
+
+
+def _is_quiet(settings: Settings, state: State, now: datetime) -> bool:
+    """Whether there is nothing to be done that a look at the repositories could show."""
+    if state.failure and state.attempted_at > shown(now - RETRY):
+        return True
+    is_fresh = state.checked_at > shown(now - LOOK_AGAIN) and not state.problems
+    return is_fresh and state.begun_since(slot(now, settings.schedule), len(settings.repositories))
+
+
+def _one(settings: Settings, wanted: Due) -> Done:
+    """Make one backup, unless another member has made it meanwhile."""
+
+    def still_due(catalog: Catalog) -> bool:
+        kinds = engine(settings.engine).kinds
+        now = datetime.now(UTC)
+        found = due(catalog, len(settings.repositories), settings.schedule, kinds, now)
+        return any(each.repository == wanted.repository for each in found)
+
+    try:
+        return take(settings, wanted.kind, wanted.repository, only_if=still_due)
+    except Busy as busy:
+        return Done(None, str(busy))
+
+
+def take(
+    settings: Settings, kind: str, repository: int, only_if: Callable[[Catalog], bool] = lambda _catalog: True
+) -> Done:
+    """Make a backup now, from this member. Raises MatriarchError, of which Busy says that another one runs."""
+    chosen = engine(settings.engine)
+    if kind not in chosen.kinds:
+        raise Refused(f"{chosen.name} makes no {kind} backups; it makes: {', '.join(chosen.kinds)}")
+    with BackupLock(_etcd(settings), settings.cluster, {"member": settings.member, "kind": kind}) as lock:
+        before = look(settings, State.read(), datetime.now(UTC))
+        if not only_if(before):
+            return Done(None, "it has been made meanwhile")
+        leader = ask_patroni(settings).leader
+        if leader is None:
+            raise Refused("the cluster has no leader now: a backup needs one")
+        begun = datetime.now(UTC)
+        try:
+            command.work(chosen.take(settings, kind, leader.name, repository), lock.lost)
+            if expire := chosen.expire(settings, repository):
+                command.work(expire, lock.lost)
+        except MatriarchError as error:
+            _note(attempted_at=shown(begun), failure=str(error))
+            raise
+        _note(attempted_at=shown(begun), failure="")
+        return Done(_new(before, look(settings, State.read(), datetime.now(UTC)), repository))
+
+
+def look(settings: Settings, state: State, now: datetime) -> Catalog:
+    """What the repositories hold, noted for the status as well. Raises MatriarchError when none can be read."""
+    try:
+        catalog = engine(settings.engine).catalog(settings, command.call)
+    except MatriarchError as error:
+        every = {str(number): str(error) for number in range(1, len(settings.repositories) + 1)}
+        replace(state, problems=every).write()
+        raise
+    state.seen(catalog, first_missing(catalog), now).write()
+    return catalog
+
+
+def first_missing(catalog: Catalog) -> str:
+    """The first WAL that is missing after a repository's newest backup; empty where it is whole."""
+    for number in sorted({backup.repository for backup in catalog.backups}):
+        held = catalog.in_repository(number)
+        newest = held.newest
+        for segment in missing_since(held, newest) if newest else ():
+            return segment.name(held.segment_bytes)
+    return ""
+
+
+def ask_patroni(settings: Settings) -> ClusterState:
+    """How the cluster stands, from the first member that answers. Raises NobodyAnswered."""
+    unanswered: dict[str, str] = {}
+    for http in patronis(settings):
+        try:
+            return ClusterState.from_json(http.request("GET", "/cluster"))
+        except RemoteError as error:
+            unanswered[http.url] = error.reason
+        except ValueError as error:
+            unanswered[http.url] = str(error)
+    raise NobodyAnswered(unanswered)
+
+
+def _etcd(settings: Settings) -> list[EtcdKeys]:
+    return [EtcdKeys(http) for http in servers(settings, settings.etcd_urls)]
+
+
+def _note(**changed: str) -> None:
+    replace(State.read(), **changed).write()  # type: ignore[arg-type]
+
+
+def _new(before: Catalog, after: Catalog, repository: int) -> Backup:
+    known = {backup.label for backup in before.backups}
+    made = [b for b in after.backups if b.repository == repository and b.label not in known]
+    if not made:
+        raise MatriarchError("the engine says that the backup was made, but the repository does not show it")
+    return made[-1]
