@@ -57,10 +57,14 @@ options:
     description: Where the declared backups are described.
     type: path
     default: /etc/matriarch/backup/settings.json
-  owner:
-    description: As whom the engine runs.
+  archived_to:
+    description: A position of the timeline in use up to which all log is known to be archived. Empty, the repository tells.
     type: str
-    default: postgres
+    default: ""
+  archived_until:
+    description: A time up to which all that was committed is known to be archived. Empty, the repository's own clock tells.
+    type: str
+    default: ""
 author:
   - The Matriarch authors (@matriarch)
 """
@@ -122,7 +126,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import as_user
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import command
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import engine
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model import lsn
@@ -136,13 +140,13 @@ def choose(params: dict[str, Any]) -> dict[str, Any]:
     """Read, and choose."""
     settings = Settings.read(params["settings_file"])
     backups = engine(settings.engine)
-    catalog = backups.catalog(settings, lambda argv: as_user(params["owner"], argv))
+    catalog = backups.catalog(settings, command.call)
     if params["repository"]:
         catalog = catalog.in_repository(params["repository"])
     if not catalog.backups and catalog.problems:
         raise RemoteError("; ".join(catalog.problems.values()))
     target = parse_target(params["target"], inclusive=params["inclusive"], timeline=params["timeline"])
-    archive = archive_of(catalog)
+    archive = archive_of(catalog, params["archived_until"], params["archived_to"])
     choice = choose_backup(
         backups_of(catalog),
         archive,
@@ -190,7 +194,8 @@ def main() -> None:
             "system_identifier": {"type": "str", "default": ""},
             "data_directory": {"type": "path", "required": True},
             "settings_file": {"type": "path", "default": "/etc/matriarch/backup/settings.json"},
-            "owner": {"type": "str", "default": "postgres"},
+            "archived_to": {"type": "str", "default": ""},
+            "archived_until": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )

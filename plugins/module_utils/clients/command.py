@@ -9,8 +9,6 @@ import os
 import subprocess
 from collections.abc import Iterable
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
-
 READING = 10.0
 """Seconds; a command that only reads answers within some hundredths of a second on a healthy host."""
 
@@ -48,20 +46,4 @@ def run(argv: list[str], *, accepted: Iterable[int] = (0,)) -> str:
     done = complete(argv, seconds=READING)
     if done.returncode not in set(accepted):
         raise CommandError(f"{argv[0]} ended with exit code {done.returncode}: {done.stderr.strip()}")
-    return done.stdout
-
-
-ASKING = 120.0
-"""Seconds; a command that reads a whole repository over a network."""
-
-
-def as_user(user: str, argv: list[str]) -> str:
-    """What a command that only reads prints, run as somebody else. Raises RemoteError with its words."""
-    try:
-        done = complete(["runuser", f"--user={user}", "--", *argv], seconds=ASKING)
-    except (CommandError, OSError) as error:
-        raise RemoteError(f"{argv[0]}: {error}", reason=str(error)) from error
-    if done.returncode:
-        words = (done.stderr.strip() or done.stdout.strip()).replace("\n", " ")
-        raise RemoteError(f"{' '.join(argv)} ended with exit code {done.returncode}: {words}", reason=words)
     return done.stdout

@@ -172,7 +172,7 @@ def _together(found: Restoring) -> Iterator[RestoreStep]:
     if others and not (found.whole and all(place.is_up and place.data == "restored" for place in found.places)):
         yield RestoreStep("follow", others, "they are cloned from it, and commits can wait for them again")
     if not found.backed_up:
-        yield RestoreStep("backup", (found.worker,), "the first full backup of the new timeline")
+        yield RestoreStep("backup", (others or (found.worker,))[:1], "the first full backup of the new timeline")
     yield RestoreStep("finish", (found.worker,), "nothing is left to be gone on with")
 
 

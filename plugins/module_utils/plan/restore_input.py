@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
+from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Any
 
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model import lsn
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.archive import Archive, BackupSet, Fork, Gap
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import Archived, Catalog
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import Catalog
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.restore import Place, Restoring
 
 Facts = Mapping[str, Any]
@@ -26,7 +28,7 @@ def backups_of(catalog: Catalog) -> tuple[BackupSet, ...]:
             begin=backup.start_lsn,
             end=backup.stop_lsn,
             timeline=backup.timeline,
-            system_identifier=catalog.system_identifier,
+            system_identifier=catalog.systems.get(backup.repository, ""),
             repository=backup.repository,
             kind=backup.kind,
             size=backup.size,
@@ -36,8 +38,12 @@ def backups_of(catalog: Catalog) -> tuple[BackupSet, ...]:
     )
 
 
-def archive_of(catalog: Catalog) -> Archive:
-    """The log, whichever repository a segment is in: each is fetched from the first that has it."""
+def archive_of(catalog: Catalog, archived_until: str = "", archived_to: str = "") -> Archive:
+    """The log, whichever repository a segment is in: each is fetched from the first that has it.
+
+    *archived_until* and *archived_to* are the time and the position up to which a leader saw, or foresees, that all of
+    the newest timeline is archived; a repository's clock may be another one.
+    """
     size = catalog.segment_bytes
     ends: dict[int, int] = {}
     gaps: list[Gap] = []
@@ -46,6 +52,9 @@ def archive_of(catalog: Catalog) -> Archive:
         numbers = [number for _timeline, number in group]
         ends[timeline] = (numbers[-1] + 1) * size
         gaps += [Gap(timeline, (a + 1) * size, b * size) for a, b in pairwise(numbers) if b > a + 1]
+    if archived_to:
+        newest = max((*ends, *catalog.histories), default=1)
+        ends[newest] = max(ends.get(newest, 0), lsn.parse(archived_to))
     return Archive(
         ends=ends,
         gaps=tuple(gaps),
@@ -53,14 +62,16 @@ def archive_of(catalog: Catalog) -> Archive:
             timeline: tuple(Fork(fork.timeline, fork.lsn) for fork in forks)
             for timeline, forks in catalog.histories.items()
         },
-        newest_at=max((each.at for each in _of_newest_timeline(catalog.segments)), default=None),
+        newest_at=max(_ends(catalog, archived_until), default=None),
     )
 
 
-def _of_newest_timeline(segments: Iterable[Archived]) -> Iterator[Archived]:
-    kept = list(segments)
-    newest = max((each.segment.timeline for each in kept), default=0)
-    return (each for each in kept if each.segment.timeline == newest)
+def _ends(catalog: Catalog, archived_until: str) -> Iterator[datetime]:
+    """Repositories tell whole seconds, of which a commit may be in the last one."""
+    newest = max((each.segment.timeline for each in catalog.segments), default=0)
+    yield from (each.at + timedelta(seconds=1) for each in catalog.segments if each.segment.timeline == newest)
+    if archived_until:
+        yield datetime.fromisoformat(archived_until)
 
 
 def restoring_from_facts(

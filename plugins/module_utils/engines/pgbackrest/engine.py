@@ -51,7 +51,8 @@ class PgBackRest:
         return [*_stanza(settings), "--no-archive-async", "archive-push"]
 
     def fetch(self, settings: Settings) -> str:
-        return " ".join([*_stanza(settings), "archive-get", "%f", '"%p"'])
+        # It refuses to work in another directory than the one that it knows.
+        return " ".join([*_stanza(settings), f"--pg1-path={settings.data_directory}", "archive-get", "%f", '"%p"'])
 
     def take(self, settings: Settings, kind: str, leader: str, repository: int) -> Argv:
         beside = [] if leader == settings.member else _leader(settings, settings.members[leader])
