@@ -36,6 +36,9 @@ options:
     description: PostgreSQL's port.
     type: int
     default: 5432
+  backup_settings:
+    description: Where the host keeps what is declared of the backups; not asked unless given.
+    type: path
   units:
     description: Units of systemd whose states are wanted, with their suffix, without patterns.
     type: list
@@ -189,6 +192,32 @@ postgres:
       description: The replication slots, with C(name), C(type), C(active), C(retained_bytes) and C(wal_status).
       type: list
       elements: dict
+backups:
+  description: What this member knows of the backups, null when it was not asked or none are declared.
+  returned: success
+  type: dict
+  contains:
+    interval_hours:
+      description: How often a backup shall be made.
+      type: int
+    checked_at:
+      description: When this member looked at the repositories, in UTC; empty when it never did.
+      type: str
+    repositories:
+      description:
+        - Each with C(repository), C(newest) (label, kind, begin, end and size of its newest backup, or null),
+          C(age_seconds) (since that ended) and C(problem) (why it could not be read, else empty).
+      type: list
+      elements: dict
+    failure:
+      description: Why this member's last attempt failed, empty when somebody has succeeded since.
+      type: str
+    missing:
+      description: The first WAL after the newest backup that is not in the archive, else empty.
+      type: str
+    unmended:
+      description: Why WAL of a former leader is not archived, else empty.
+      type: str
 units:
   description: The active state of each unit, V(not-found) for one that does not exist; null when they cannot be read.
   returned: success
@@ -208,6 +237,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.told import told
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import host_system
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.certificates import read_certificate
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.haproxy import HaproxySocket
@@ -223,6 +253,7 @@ ARGUMENTS: dict[str, Any] = {
     "certificates": {"type": "list", "elements": "path", "default": []},
     "postgres_socket": {"type": "path"},
     "postgres_port": {"type": "int", "default": 5432},
+    "backup_settings": {"type": "path"},
     "units": {"type": "list", "elements": "str", "default": []},
 }
 
@@ -290,12 +321,14 @@ def run(params: Mapping[str, Any]) -> dict[str, Any]:
     """Ask every part that was given."""
     survey = Survey()
     ask, proxy, socket = survey.ask, params["haproxy_socket"], params["postgres_socket"]
+    settings = params["backup_settings"]
     certificates = [ask(f"certificate {path}", partial(certificate, path)) for path in params["certificates"]]
     return {
         "poolers": {name: ask(f"pooler {name}", partial(pooler, where)) for name, where in params["poolers"].items()},
         "haproxy": ask("haproxy", partial(haproxy, proxy)) if proxy else None,
         "certificates": [each for each in certificates if each],
         "postgres": ask("postgres", partial(postgres, socket, params["postgres_port"])) if socket else None,
+        "backups": ask("backups", partial(told, settings, datetime.now(UTC))) if settings else None,
         "units": ask("units", partial(units, params["units"])),
         "problems": survey.problems,
     }

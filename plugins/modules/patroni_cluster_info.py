@@ -93,6 +93,10 @@ options:
         description: A replication slot keeps more WAL than so many bytes.
         type: int
         default: 1073741824
+      waiting_segments:
+        description: More segments of WAL than this wait to be archived.
+        type: int
+        default: 16
 author:
   - The Matriarch authors (@matriarch)
 """

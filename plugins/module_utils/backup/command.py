@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import threading
 
@@ -16,7 +17,8 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
 READING = 600.0
 """Seconds; a repository that does not answer lets its engine try for minutes."""
 
-SHOWN = 1500  # characters of a command's last words that a message repeats
+SHOWN = 800  # characters of a command's last words that a message repeats
+FAILURE = re.compile(r"\b(ERROR|CRITICAL|FATAL)\b")
 WATCHED = 0.5  # seconds between looks at a command that takes its time
 
 
@@ -29,9 +31,9 @@ def call(argv: Argv) -> str:
     try:
         done = complete(as_postgres(argv), seconds=READING)
     except (CommandError, OSError) as error:
-        raise EngineError(f"{' '.join(argv)}: {error}") from error
+        raise EngineError(f"{named(argv)}: {error}") from error
     if done.returncode != 0:
-        raise EngineError(f"{' '.join(argv)}: {_last(done.stderr or done.stdout)}", rc=done.returncode)
+        raise EngineError(f"{named(argv)}: {last_words(done.stderr or done.stdout)}", rc=done.returncode)
     return done.stdout
 
 
@@ -59,7 +61,7 @@ def work(argv: Argv, given_up: threading.Event) -> str:
     if given_up.is_set():
         raise EngineError("the lock of the backups was lost, so the backup was ended: etcd did not answer")
     if code != 0:
-        raise EngineError(f"{' '.join(argv)}: {_last(said.text)}", rc=code)
+        raise EngineError(f"{named(argv)}: {last_words(said.text)}", rc=code)
     return said.text
 
 
@@ -78,5 +80,14 @@ class _Said:
             self.text = (self.text + line)[-20 * SHOWN :]
 
 
-def _last(text: str) -> str:
-    return text.strip()[-SHOWN:] or "it said nothing"
+def named(argv: Argv) -> str:
+    """The command in short: its program and what is no option."""
+    program, *words = argv
+    return " ".join([program.rpartition("/")[2], *(word for word in words if not word.startswith("-"))])
+
+
+def last_words(text: str) -> str:
+    """Why a command failed: what it says from its first error on, or where it names none its last words."""
+    lines = text.strip().splitlines()
+    telling = next((number for number, line in enumerate(lines) if FAILURE.search(line)), 0)
+    return "\n".join(lines[telling:])[-SHOWN:] or "it said nothing"

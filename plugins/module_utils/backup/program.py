@@ -30,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings.read()
         answer = _VERBS[options.verb](settings, options)
     except MatriarchError as error:
-        print(json.dumps({"error": str(error), "busy": isinstance(error, Busy)}))
+        # Who called it reads JSON; in a timer's journal the words are enough.
+        if options.verb == "take":
+            print(json.dumps({"error": str(error), "busy": isinstance(error, Busy)}))
         print(f"matriarch-backup: {error}", file=sys.stderr)
         return 1
     if answer:

@@ -21,7 +21,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
     Refused,
     RemoteError,
 )
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import Backup, Catalog, shown
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import Backup, Catalog, moment, shown
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup import Due, due, is_turn, line, slot
@@ -50,11 +50,11 @@ def scheduled(settings: Settings, now: datetime | None = None) -> list[Done]:
         return []
     catalog = look(settings, state, now)
     wanted = due(catalog, number, settings.schedule, engine(settings.engine).kinds, now)
-    if not wanted:
+    since = (state.due_since or shown(now)) if wanted else ""
+    _note(due_since=since)
+    if not wanted or not is_turn(settings.member, line(ask_patroni(settings), settings.source), moment(since), now):
         return []
-    cluster = ask_patroni(settings)
-    order = line(cluster, settings.source)
-    return [_one(settings, each) for each in wanted if is_turn(settings.member, order, each.since, now)]
+    return [_one(settings, each) for each in wanted]
 
 
 def _is_quiet(settings: Settings, state: State, now: datetime) -> bool:

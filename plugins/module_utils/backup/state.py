@@ -24,8 +24,8 @@ class State:
     """Moments are in UTC, ISO 8601, empty where there was none.
 
     `newest`: the newest backup of each repository by its number. `attempted_at`, `failure`: of the own last attempt,
-    the latter empty when it succeeded. `problems`: why a repository could not be read. `missing`: the first WAL that is
-    missing after the newest backup.
+    the latter empty when it succeeded. `due_since`: since when this member has known that a backup is due. `problems`:
+    why a repository could not be read. `missing`: the first WAL that is missing after the newest backup.
     """
 
     checked_at: str = ""
@@ -34,6 +34,7 @@ class State:
     missing: str = ""
     attempted_at: str = ""
     failure: str = ""
+    due_since: str = ""
 
     @classmethod
     def read(cls, path: str = STATE_FILE) -> State:

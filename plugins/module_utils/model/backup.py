@@ -117,3 +117,8 @@ class Catalog:
 def shown(moment: datetime) -> str:
     """A moment as messages and modules tell it, in UTC."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(text: str) -> datetime:
+    """What `shown` made of a moment."""
+    return datetime.fromisoformat(text)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_status import BackupStatus
 
 GROUPS = ("etcd", "postgres", "proxy")
 RUNS = "active"
@@ -86,20 +87,24 @@ class Slot:
 
 @dataclass(frozen=True)
 class Instance:
-    """The PostgreSQL of a host as it tells itself. `lag_seconds`: how old its data is; None for a primary."""
+    """The PostgreSQL of a host as it tells itself. `lag_seconds`: how old its data is; None for a primary.
+
+    `waiting_segments`: WAL that waits to be archived.
+    """
 
     in_recovery: bool | None = None
     lag_seconds: float | None = None
     slots: tuple[Slot, ...] = ()
     archiving_fails: str = ""
+    waiting_segments: int = 0
 
 
 @dataclass(frozen=True)
 class HostReport:
     """What a host is for (etcd, postgres, proxy), and what it told; a silent one told nothing.
 
-    `instance` and `proxy` are None where they were not asked. `problems` are what else could not be found out. `told`
-    is the report as it came.
+    `instance`, `proxy` and `backups` are None where they were not asked, or there are none. `problems` are what else
+    could not be found out. `told` is the report as it came.
     """
 
     groups: tuple[str, ...]
@@ -108,6 +113,7 @@ class HostReport:
     poolers: tuple[Pooler, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     instance: Instance | None = None
+    backups: BackupStatus | None = None
     stopped_units: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     told: Mapping[str, Any] = field(default_factory=dict)
@@ -136,6 +142,7 @@ def _host(host: Mapping[str, Any]) -> HostReport:
         poolers=poolers,
         certificates=tuple(Certificate(c["path"], c["days_left"], c["not_after"]) for c in told["certificates"]),
         instance=_instance(told["postgres"]) if told["postgres"] else None,
+        backups=BackupStatus.parse(told["backups"]) if told["backups"] else None,
         stopped_units={unit: str(state) for unit, state in (told["units"] or {}).items() if state != RUNS},
         problems=tuple(f"{part}: {reason}" for part, reason in reasons.items() if part not in own),
         told=told,
@@ -156,7 +163,9 @@ def _pooler(name: str, told: Mapping[str, Any] | None, reasons: Mapping[str, str
 
 def _instance(told: Mapping[str, Any]) -> Instance:
     slots = (Slot(s["name"], s["active"], s["wal_status"] == LOST, s["retained_bytes"] or 0) for s in told["slots"])
-    return Instance(told["in_recovery"], told["replay_lag_seconds"], tuple(slots), _archiving(told["archiver"]))
+    archiver = told["archiver"]
+    waiting = archiver["ready_files"] if archiver["enabled"] else 0
+    return Instance(told["in_recovery"], told["replay_lag_seconds"], tuple(slots), _archiving(archiver), waiting)
 
 
 def _archiving(told: Mapping[str, Any]) -> str:

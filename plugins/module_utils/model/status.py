@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_status import BackupStatus
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState, Member
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd import EtcdState
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host_report import (
@@ -30,6 +31,7 @@ PARTS = {
     "poolers": ("poolers", ("proxy",)),
     "instances": ("postgres", ("postgres",)),
     "certificates": ("certificates", GROUPS),
+    "backups": ("backups", ("postgres",)),
 }
 
 TRUE_WORDS = frozenset({"on", "true", "yes", "1"})  # as Patroni reads them
@@ -44,6 +46,7 @@ class Limits:
     waiting_clients: int = 10
     certificate_days: float = 30.0
     slot_bytes: int = 1024 * 1024 * 1024
+    waiting_segments: int = 16
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,10 @@ class Status:
     def instances(self) -> Iterator[tuple[str, Instance]]:
         """The PostgreSQL of each host that answers."""
         return ((name, host.instance) for name, host in self.hosts.items() if host.instance)
+
+    def backups(self) -> Iterator[tuple[str, BackupStatus]]:
+        """What each member's host that answers tells of the backups."""
+        return ((name, host.backups) for name, host in self.hosts.items() if host.backups)
 
     def facts(self) -> dict[str, Any]:
         """The picture as a module returns it; Patroni's part with the lags in seconds."""

@@ -34,11 +34,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Due:
-    """A backup that should be made: of which kind, into which repository, since when, and why."""
+    """A backup that should be made: of which kind, into which repository, and why."""
 
     kind: str
     repository: int
-    since: datetime
     reason: str
 
 
@@ -65,16 +64,16 @@ def _due_in(held: Catalog, number: int, schedule: Schedule, kinds: frozenset[str
     begin = slot(now, schedule)
     fulls = [backup for backup in held.backups if backup.kind == FULL]
     if not fulls:
-        return Due(FULL, number, begin, "there is none yet")
+        return Due(FULL, number, "there is none yet")
     newest = max(held.backups, key=lambda backup: backup.started)
     missing = missing_since(held, newest)
     if missing:
         lost = missing[0].name(held.segment_bytes)
-        return Due(FULL, number, now, f"WAL is missing after the newest one: {lost}")
+        return Due(FULL, number, f"WAL is missing after the newest one: {lost}")
     if newest.started >= begin:
         return None
     kind = FULL if _is_full_due(fulls, schedule, now) or DIFFERENTIAL not in kinds else DIFFERENTIAL
-    return Due(kind, number, begin, f"the newest one began before {begin:%Y-%m-%d %H:%M} UTC")
+    return Due(kind, number, f"the newest one began before {begin:%Y-%m-%d %H:%M} UTC")
 
 
 def _is_full_due(fulls: Iterable[Backup], schedule: Schedule, now: datetime) -> bool:

@@ -14,6 +14,8 @@ DISARM_ETCD = "ansible-playbook etcd_maintenance.yml -e etcd_maintenance_action=
 END_MAINTENANCE = "ansible-playbook maintenance.yml -e state=resumed"
 CANCEL_SWITCHOVER = "nothing to do; to cancel it: ansible-playbook switchover.yml -e switchover_cancel=true"
 SITE = "ansible-playbook site.yml"
+BACKUP = "ansible-playbook backup.yml"
+BACKUP_INFO = "ansible-playbook backup_info.yml"
 
 
 def converge(host: str) -> str:

@@ -42,8 +42,8 @@ class Table:
 
 def tables(answer: Answer) -> list[Table]:
     """Everything that there is to show, in the order in which a reader asks for it."""
-    every = (members(answer), instances(answer), etcd(answer), proxies(answer), poolers(answer), certificates(answer))
-    return [table for table in (*every, history(answer)) if table.rows]
+    every = (members, instances, etcd, proxies, poolers, certificates, backups, history)
+    return [table for table in (show(answer) for show in every) if table.rows]
 
 
 def text(name: str, answer: Answer) -> list[str]:
@@ -177,6 +177,21 @@ def certificates(answer: Answer) -> Table:
     told = ((host, each) for host, certificates in answer["certificates"].items() for each in certificates)
     rows = ((host, each["path"], each["not_after"], each["days_left"]) for host, each in told)
     return _table("Certificates", ("host", "certificate", "expires", "days left"), rows)
+
+
+def backups(answer: Answer) -> Table:
+    """The newest backup of each repository, as the member knows it that looked last."""
+    told = max((each for each in answer["backups"].values() if each), key=lambda each: each["checked_at"], default=None)
+    rows = (_backup(each) for each in (told["repositories"] if told else ()))
+    return _table("Backups", ("backups in", "newest", "kind", "ended", "size", "hours old"), rows)
+
+
+def _backup(told: Answer) -> Sequence[object]:
+    newest, age = told["newest"], told["age_seconds"]
+    if newest is None:
+        return (told["repository"], "none", "", "", "", "")
+    facts = (newest["label"], newest["kind"], newest["stopped"], size(newest["size_bytes"]))
+    return (told["repository"], *facts, f"{age / 3600:.1f}")
 
 
 def history(answer: Answer) -> Table:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Finding, Status
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan import (
+    verdict_backups,
     verdict_critical,
     verdict_degraded,
     verdict_hosts,
@@ -26,8 +27,13 @@ Rule = Callable[[Status], Iterator[Finding]]
 # The worst first, and within a severity in the order in which an operator would look.
 RULES: Mapping[str, Sequence[Rule]] = {
     "critical": verdict_critical.RULES,
-    "degraded": (*verdict_hosts.SILENCE, *verdict_degraded.RULES, *verdict_hosts.RULES),
-    "note": verdict_notes.RULES,
+    "degraded": (
+        *verdict_hosts.SILENCE,
+        *verdict_degraded.RULES,
+        *verdict_hosts.RULES,
+        *verdict_backups.RULES,
+    ),
+    "note": (*verdict_notes.RULES, verdict_backups.no_backups),
 }
 STABLE = "stable"
 

@@ -69,6 +69,15 @@ def certificate(days_left: int = 300, path: str = "/etc/matriarch/tls/host.crt")
     return {"path": path, "subject": "CN=pg1", "not_after": "2027-11-08T12:00:00Z", "days_left": days_left}
 
 
+def backups(**changes: Any) -> dict[str, Any]:
+    """What a member knows of the backups."""
+    newest = {"label": "20261101-010000F", "kind": "full", "size_bytes": 1048576, "stored_bytes": 524288}
+    times = {"started": "2026-11-01T01:00:00Z", "stopped": "2026-11-01T01:05:00Z"}
+    told = {"repository": "s3://b/shop at s3", "newest": {**newest, **times}, "age_seconds": 7200.0, "problem": ""}
+    looked = {"checked_at": "2026-11-01T03:00:00Z", "failure": "", "missing": "", "unmended": ""}
+    return {"interval_hours": 24, "repositories": [told], **looked, **changes}
+
+
 def report(*, leader: str | None = "pg1", leads: bool = False, **changes: Any) -> dict[str, Any]:
     """The report of a host that does everything."""
     return {
@@ -76,6 +85,7 @@ def report(*, leader: str | None = "pg1", leads: bool = False, **changes: Any) -
         "haproxy": servers(leader),
         "certificates": [certificate()],
         "postgres": postgres(leads=leads),
+        "backups": backups(),
         "units": {"etcd.service": "active", "patroni.service": "active"},
         "problems": [],
         **changes,
