@@ -48,6 +48,10 @@ options:
     description:
       - Where the recovery will end, as P(matriarch.pgcluster.recovery_target#filter) writes it. For O(state=copied).
     type: str
+  wish:
+    description: All that tells this restore from another one; kept with the data. For O(state=copied).
+    type: dict
+    default: {}
   label:
     description: The backup. For O(state=copied).
     type: str
@@ -149,7 +153,7 @@ def copied(params: dict[str, Any], folder: Path) -> dict[str, Any]:
             reason=tail(log),
         )
     see_what_came(params, folder)
-    write_mark(folder, RestoreMark(params["stamp"], params["target"], "copied"))
+    write_mark(folder, RestoreMark(params["stamp"], params["target"], "copied", wish=params["wish"]))
     return {"changed": True, "seconds": round(outcome.seconds, 1)}
 
 
@@ -214,6 +218,7 @@ def main() -> None:
             "binary_directory": {"type": "path", "required": True},
             "stamp": {"type": "str", "required": True},
             "target": {"type": "str"},
+            "wish": {"type": "dict", "default": {}},
             "label": {"type": "str"},
             "repository": {"type": "int", "default": 1},
             "system_identifier": {"type": "str", "default": ""},

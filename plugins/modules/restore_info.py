@@ -81,6 +81,9 @@ place:
     timeline:
       description: The timeline of its last checkpoint; 0 where there is none.
       type: int
+    restored:
+      description: What was wished for when the data that lies in its place was restored; empty where it never was.
+      type: dict
     evidence:
       description: What was seen when the restored data reached its target; empty before.
       type: dict
@@ -128,6 +131,7 @@ def place(params: dict[str, Any]) -> dict[str, Any]:
         "has_tablespaces": has_tablespaces(data),
         "system_identifier": control.system_identifier if control else "",
         "timeline": control.timeline if control else 0,
+        "restored": dict(here.wish) if here and here.stage == "promoted" else {},
         "evidence": dict(mark.evidence) if mark else {},
     }
 

@@ -23,19 +23,21 @@ STAGES = ("copied", "recovered", "promoted")
 
 @dataclass(frozen=True)
 class RestoreMark:
-    """One restore: its stamp, its target as it was said, how far it came, and what was seen when it got there."""
+    """One restore: its stamp, its target, how far it came, what was seen there, and all that was wished for."""
 
     stamp: str
     target: str = ""
     stage: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    wish: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_text(cls, text: str) -> RestoreMark:
         """Parse the file. Raises ValueError when it is something else."""
         try:
             told = json.loads(text)
-            return cls(str(told["stamp"]), str(told["target"]), str(told["stage"]), dict(told["evidence"]))
+            details = (dict(told["evidence"]), dict(told["wish"]))
+            return cls(str(told["stamp"]), str(told["target"]), str(told["stage"]), *details)
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{FILE} is no mark of a restore: {error!r}") from error
 
