@@ -56,7 +56,11 @@ def restore_plan(
     def work() -> dict[str, Any]:
         found = restoring_from_facts(places, members, note, cluster, size, worker)
         plan = plan_restore(replace(found, whole=healthy))
-        return {"steps": [step.facts() for step in plan.steps], "refused": list(plan.refused)}
+        return {
+            "steps": [step.facts() for step in plan.steps],
+            "next": [step.facts() for step in plan.next],
+            "refused": list(plan.refused),
+        }
 
     return _told(work)
 

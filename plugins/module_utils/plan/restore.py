@@ -19,6 +19,9 @@ from typing import Any
 PREPARED = ("", "copied", "recovered", "promoted")
 """How far the restored data has come while it lies beside: each stage contains those before it."""
 
+UNSERVED = ("stop", "set_aside", "adopt", "forget")
+"""Steps after which no client is served until the restored data opens."""
+
 SPARE = 512 * 2**20
 """Bytes that shall be left on a file system when everything lies there: log of the time until the cluster is whole."""
 
@@ -107,6 +110,17 @@ class RestorePlan:
     steps: tuple[RestoreStep, ...] = ()
     refused: tuple[str, ...] = ()
 
+    @property
+    def next(self) -> tuple[RestoreStep, ...]:
+        """What is done before all hosts are asked again.
+
+        While nobody is served no time is lost by that: there each step proves its own outcome.
+        """
+        if not self.steps or self.steps[0].action not in UNSERVED:
+            return self.steps[:1]
+        actions = [step.action for step in self.steps]
+        return self.steps[: actions.index("open") + 1] if "open" in actions else self.steps[:1]
+
 
 def plan_restore(found: Restoring) -> RestorePlan:
     """The steps that are left."""
@@ -172,7 +186,8 @@ def _together(found: Restoring) -> Iterator[RestoreStep]:
     if others and not (found.whole and all(place.is_up and place.data == "restored" for place in found.places)):
         yield RestoreStep("follow", others, "they are cloned from it, and commits can wait for them again")
     if not found.backed_up:
-        yield RestoreStep("backup", (others or (found.worker,))[:1], "the first full backup of the new timeline")
+        everybody = tuple(place.name for place in found.places)
+        yield RestoreStep("backup", everybody, "a full backup of the new timeline, by the member whose turn it is")
     yield RestoreStep("finish", (found.worker,), "nothing is left to be gone on with")
 
 

@@ -79,6 +79,23 @@ def test_the_cluster_serves_until_the_target_is_reached(count):
     assert actions(cluster(count)) == expected
 
 
+def test_while_nobody_is_served_no_time_is_lost():
+    world = cluster()
+    turns = []
+    while turns[-1:] != [["finish"]]:
+        steps = plan_restore(world).next
+        turns.append([step.action for step in steps])
+        for step in steps:
+            world = done(world, step)
+    unserved = ["stop", "set_aside", "adopt", "forget", "open"]
+    assert turns == [["copy"], ["recover"], ["promote"], unserved, ["follow"], ["backup"], ["finish"]]
+
+
+def test_a_member_that_came_back_alone_is_stopped_in_a_turn_of_its_own():
+    opened = changing(cluster(forgotten=True), "pg1", "pg2", data="restored")
+    assert [step.action for step in plan_restore(opened).next] == ["stop"]
+
+
 def test_standbys_stop_first():
     steps = {step.action: step.on for step in plan_restore(cluster()).steps}
     assert steps["stop"] == ("pg2", "pg3", "pg1")
