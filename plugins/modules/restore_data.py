@@ -28,7 +28,7 @@ options:
     description:
       - V(copied) restores the backup, or waits for one that is being restored.
       - V(adopted) renames the directory to that of the data, where nothing must be any more.
-      - V(absent) removes the directory and stops what works on it.
+      - V(absent) removes the directory and its logs, and stops what works on it.
     type: str
     choices: [copied, adopted, absent]
     default: copied
@@ -200,10 +200,13 @@ def absent(params: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Stop what works on it, and remove it."""
     for unit in (params["unit"], params["recovery_unit"]):
         transient_unit.stop(unit)
-    if not folder.exists():
-        return {"changed": False}
-    shutil.rmtree(folder)
-    return {"changed": True}
+    logs = [log for suffix in (".copy.log", ".log") if (log := Path(f"{folder}{suffix}")).exists()]
+    there = folder.exists() or bool(logs)
+    if folder.exists():
+        shutil.rmtree(folder)
+    for log in logs:
+        log.unlink()
+    return {"changed": there}
 
 
 STATES = {"copied": copied, "adopted": adopted, "absent": absent}

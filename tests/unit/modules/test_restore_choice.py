@@ -1,0 +1,67 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import Archived, Backup, Catalog
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.wal import Segment
+from ansible_collections.matriarch.pgcluster.plugins.modules import restore_choice
+
+SIZE = 16 * 2**20
+NOON = datetime(2025, 12, 1, 12, tzinfo=UTC)
+MADE = Backup("F1", "full", 1, NOON, NOON, 1, 2 * SIZE + 40, 2 * SIZE + 90, size=77)
+SEGMENTS = tuple(Archived(Segment(1, n), 1, NOON + timedelta(minutes=n)) for n in range(2, 6))
+
+
+class Engine:
+    catalog_now = Catalog(backups=(MADE,), segments=SEGMENTS, systems={1: "7"})
+
+    def catalog(self, _settings, _call):
+        return self.catalog_now
+
+    def fetch(self, settings):
+        return f'get --path={settings.data_directory} %f "%p"'
+
+
+@pytest.fixture
+def choose(monkeypatch, run_module):
+    engine = Engine()
+    settings = Settings(*["x"] * 3, {}, (), None, 30, "/data", "/bin", 17, *["x"] * 3)
+    monkeypatch.setattr(restore_choice, "engine", lambda _name: engine)
+    monkeypatch.setattr(restore_choice.Settings, "read", lambda _path: settings)
+
+    def choose(target="latest", **told):
+        return run_module(restore_choice, target=target, data_directory="/data.restore", **told)
+
+    choose.engine = engine
+    return choose
+
+
+def test_all_that_a_recovery_needs(choose):
+    choice = choose()["choice"]
+    assert (choice["label"], choice["repository"], choice["size"]) == ("F1", 1, 77)
+    assert choice["at_least"] == "0/5000000"
+    assert choice["restore_command"].startswith('get --path=/data.restore %f "%p"; ')
+
+
+def test_the_identity_counts(choose):
+    assert "of another cluster" in choose(system_identifier="8")["msg"]
+    assert choose(system_identifier="7")["choice"]["system_identifier"] == "7"
+
+
+def test_a_repository_that_cannot_be_read_is_said(choose):
+    choose.engine.catalog_now = Catalog(problems={1: "repository 1: the key is wrong"})
+    assert choose()["msg"] == "repository 1: the key is wrong"
+
+
+@pytest.mark.parametrize(("code", "told"), [(0, 0), (1, 1), (2, 200), (104, 200), (125, 200)])
+def test_a_failure_is_not_the_end_of_the_log(code, told):
+    """PostgreSQL takes every code up to 125 for a file that is not there."""
+    import subprocess
+
+    command = restore_choice.or_end(f"(exit {code})")
+    assert subprocess.run(["sh", "-c", command], check=False).returncode == told
