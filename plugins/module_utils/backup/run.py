@@ -25,6 +25,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup i
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup import Due, due, is_turn, line, slot
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_policy import expired, restorable
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_wal import missing_since
 
 LOOK_AGAIN = timedelta(hours=1)
@@ -97,13 +98,27 @@ def take(
         begun = datetime.now(UTC)
         try:
             command.work(chosen.take(settings, kind, leader.name, repository), lock.lost)
-            if expire := chosen.expire(settings, repository):
-                command.work(expire, lock.lost)
+            made = _new(before, look(settings, State.read(), datetime.now(UTC)), repository)
+            expire(settings, repository, lock)
         except MatriarchError as error:
             _note(attempted_at=shown(begun), failure=str(error))
             raise
         _note(attempted_at=shown(begun), failure="")
-        return Done(_new(before, look(settings, State.read(), datetime.now(UTC)), repository))
+        return Done(made)
+
+
+def expire(settings: Settings, repository: int, lock: BackupLock) -> None:
+    """Remove what the policy no longer keeps. Raises Refused where nothing would be left that can be restored."""
+    chosen, now = engine(settings.engine), datetime.now(UTC)
+    held = chosen.catalog(settings, command.call).in_repository(repository)
+    gone = expired(held, settings.keep_days, now)
+    if not gone:
+        return
+    if not set(restorable(held)).difference(gone):
+        names = ", ".join(backup.label for backup in gone)
+        raise Refused(f"{names} would go by age, but nothing else in the repository can be restored: all of it stays")
+    command.work(chosen.expire(settings, repository), lock.lost)
+    look(settings, State.read(), now)
 
 
 def look(settings: Settings, state: State, now: datetime) -> Catalog:

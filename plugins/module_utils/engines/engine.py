@@ -92,7 +92,7 @@ class Engine(Protocol):
         """Make a backup; `leader` names the member that leads, which may be the own one."""
 
     def expire(self, settings: Settings, repository: int) -> Argv:
-        """Remove what the policy no longer keeps; empty where making a backup does that."""
+        """Remove what the policy no longer keeps, which `take` must not do."""
 
     def catalog(self, settings: Settings, call: Call) -> Catalog:
         """What the repositories hold. Raises MatriarchError where not one of them can be read."""

@@ -121,6 +121,11 @@ def _checked(settings: Settings) -> Settings:
     for number, repository in enumerate(settings.repositories, 1):
         if problem := _problem(repository):
             raise MatriarchError(f"backup repository {number}: {problem}")
+    hours = settings.schedule.interval_hours
+    if hours < 1 or 24 % hours:
+        raise MatriarchError(f"backups every {hours} hours: it must be a divisor of 24")
+    if settings.keep_days < 1 or settings.schedule.full_days < 1:
+        raise MatriarchError("keep_days and full_days must be at least 1")
     return settings
 
 

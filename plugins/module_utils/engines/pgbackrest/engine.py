@@ -56,11 +56,11 @@ class PgBackRest:
 
     def take(self, settings: Settings, kind: str, leader: str, repository: int) -> Argv:
         beside = [] if leader == settings.member else _leader(settings, settings.members[leader])
-        asked = [f"--repo={repository}", f"--type={TYPES[kind]}"]
+        asked = [f"--repo={repository}", f"--type={TYPES[kind]}", "--no-expire-auto"]
         return [*_stanza(settings), "--log-level-console=info", *beside, *asked, "backup"]
 
     def expire(self, settings: Settings, repository: int) -> Argv:
-        return []
+        return [*_stanza(settings), "--log-level-console=info", f"--repo={repository}", "expire"]
 
     def catalog(self, settings: Settings, call: Call) -> Catalog:
         return catalog.read(settings, call, _stanza(settings))

@@ -1,0 +1,203 @@
+"""Backups come by themselves, on demand and after faults; WAL has no gap; what is bad is found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from integration.backups import Storage, gaps, leading, told
+from integration.inventory import Cluster, Machine
+from integration.load import Load
+from integration.operations import is_whole, play
+from integration.watch import Connect, eventually, value
+from lab import Lab
+from testinfra.host import Host
+
+Login = Callable[[Machine], Host]
+
+FIRST_BACKUP_SECONDS = 300
+ARCHIVED_SECONDS = 240
+WHOLE_SECONDS = 180
+HELD_MS = 5000
+S3_PORT = 8443
+FILL = "INSERT INTO bulk SELECT repeat(md5(i::text), 30) FROM generate_series(1, 60000) AS i"
+TABLE = "CREATE TABLE IF NOT EXISTS bulk (content text)"
+SWITCH = "SELECT pg_switch_wal()"
+
+
+@pytest.fixture
+def storage(lab: Lab) -> Storage:
+    return Storage(lab.address("s3"))
+
+
+@pytest.fixture
+def dead_repository(lab: Lab) -> Iterator[Callable[[], int]]:
+    """Nobody reaches the storage; what is returned lets everybody again, and counts the packets that were lost."""
+    lab.block("s3", ports=[S3_PORT])
+    yield lambda: lab.unblock("s3")
+    lab.unblock("s3")
+
+
+def fill(login: Login, machine: Machine, *statements: str) -> None:
+    words = " ".join(f"-c '{statement}'" for statement in statements)
+    login(machine).run_expect([0], f"runuser -u postgres -- psql -qX -v ON_ERROR_STOP=1 {words} backup_verification")
+
+
+def test_the_first_backup_comes_by_itself(connect: Connect, cluster: Cluster) -> None:
+    eventually("a backup that can be restored", FIRST_BACKUP_SECONDS, lambda: restorable(cluster))
+    answer = told(cluster)
+    assert answer["backups"][0]["kind"] == "full"
+    assert gaps(answer) == []
+
+
+def restorable(cluster: Cluster) -> bool:
+    return any(each["restorable"] for each in told(cluster)["backups"])
+
+
+def test_it_was_made_by_a_standby(connect: Connect, cluster: Cluster, login: Login) -> None:
+    """Seen from PostgreSQL's side: whoever makes it notes in the state that it was his attempt."""
+    made = [m for m in cluster.postgres if '"attempted_at": ""' not in state(login, m)]
+    assert made
+    assert leading(cluster) not in made
+
+
+def state(login: Login, machine: Machine) -> str:
+    return str(login(machine).check_output("cat /var/lib/matriarch/backup/state.json"))
+
+
+def test_on_demand(connect: Connect, cluster: Cluster, database: str) -> None:
+    before = {each["label"] for each in told(cluster)["backups"]}
+    plan = play(cluster, "backup", check=True, type="differential")
+    assert plan.ok, plan.tail
+    assert "would make a differential backup" in plan.said
+    assert {each["label"] for each in told(cluster)["backups"]} == before
+
+    done = play(cluster, "backup", type="differential")
+    assert done.ok, done.tail
+    new = [each for each in told(cluster)["backups"] if each["label"] not in before]
+    assert [(each["kind"], each["restorable"]) for each in new] == [("differential", True)]
+    assert new[0]["label"] in done.said
+
+
+def test_nothing_is_lost_when_everything_is_archived(
+    connect: Connect, cluster: Cluster, login: Login, database: str
+) -> None:
+    fill(login, leading(cluster), TABLE, FILL, SWITCH)
+    eventually("all WAL is archived", ARCHIVED_SECONDS, lambda: told(cluster)["rpo_seconds"] == 0)
+
+
+def test_a_dead_repository_stops_no_handover_and_no_wal_is_lost(
+    connect: Connect, cluster: Cluster, login: Login, database: str, dead_repository: Callable[[], int]
+) -> None:
+    """Fault H01 and H02: the leader hands over with WAL that it could not archive; whoever has it archives it later."""
+    lost = leading(cluster)
+    for _segment in range(4):
+        fill(login, lost, TABLE, FILL, SWITCH)
+    with Load(connect, cluster, database) as load:
+        done = play(cluster, "switchover")
+    assert done.ok, done.tail
+    assert leading(cluster) != lost
+    assert done.report["result"]["phases"]["total_pause"] < HELD_MS
+    assert load.errors == []
+    waiting = login(lost).check_output("ls /var/lib/postgresql/17/main/pg_wal/archive_status").split()
+    assert [name for name in waiting if name.endswith(".ready")] != [], "it was not archived in time for this test"
+
+    assert dead_repository() > 0, "the repository was never asked"
+    fill(login, leading(cluster), FILL, SWITCH)
+    eventually("all WAL is there", ARCHIVED_SECONDS, lambda: archived_without_gap(cluster))
+
+
+def archived_without_gap(cluster: Cluster) -> bool:
+    answer = told(cluster)
+    return answer["rpo_seconds"] == 0 and gaps(answer) == []
+
+
+def test_a_lost_leader_leaves_no_gap(
+    connect: Connect, cluster: Cluster, login: Login, database: str, lab: Lab, dead_repository: Callable[[], int]
+) -> None:
+    """Its last segments never came to the repository, and it is gone: the new leader has them, and archives them."""
+    lost = leading(cluster)
+    fill(login, lost, TABLE, FILL, SWITCH, FILL, SWITCH)
+    time.sleep(2)  # until its standbys have them as well; nobody can ask for that while the leader is to be lost
+    lab.power_cut(lost.name)
+    assert dead_repository() > 0, "the repository was never asked"
+    eventually("another member leads", WHOLE_SECONDS, lambda: leading(cluster) != lost)
+    fill(login, leading(cluster), FILL, SWITCH)
+    try:
+        eventually("all WAL is there", ARCHIVED_SECONDS, lambda: archived_without_gap(cluster))
+    finally:
+        lab.start(lost.name)
+    eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
+
+
+def test_a_backup_whose_host_dies_leaves_nothing_behind(
+    connect: Connect, cluster: Cluster, login: Login, database: str, lab: Lab
+) -> None:
+    """Fault H05: the lock ends with its lease, and another member makes the next one."""
+    plan = play(cluster, "backup", check=True, type="full")
+    maker = next(m for m in cluster.postgres if f"{m.name} would make" in plan.said)
+    login(maker).run_expect([0], "systemd-run --unit=doomed --uid=postgres /usr/local/libexec/matriarch-backup take")
+    eventually(
+        "the backup runs", 60, lambda: "pgbackrest" in login(maker).run("pgrep -a -f 'pgbackrest.* backup'").stdout
+    )
+    lab.power_cut(maker.name)
+    before = {each["label"] for each in told(cluster)["backups"]}
+    try:
+        eventually("the lock is free", 120, lambda: play(cluster, "backup", type="full").ok)
+    finally:
+        lab.start(maker.name)
+    eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
+    new = [each for each in told(cluster)["backups"] if each["label"] not in before]
+    assert [each["kind"] for each in new] == ["full"]
+
+
+def test_a_dump_has_every_row(connect: Connect, cluster: Cluster, login: Login, database: str) -> None:
+    fill(login, leading(cluster), TABLE, FILL)
+    done = play(cluster, "dump", database=database)
+    assert done.ok, done.tail
+    host, path = next(
+        (m, line.split(" ")[4]) for m in cluster.postgres for line in done.said.splitlines() if line.endswith(m.name)
+    )
+    copied = login(host).check_output(f"runuser -u postgres -- pg_restore --file=- {path} < {path} | sha256sum")
+    assert copied
+    listing = login(host).check_output(f"pg_restore --data-only --table=bulk --file=- {path}")
+    rows = [line for line in listing.splitlines() if len(line) == 30 * 32]
+    with connect(cluster.rw[0], dbname=database) as session:
+        assert len(rows) == value(session, "SELECT count(*) FROM bulk")
+
+
+def test_another_passphrase_is_refused_before_anything_changes(cluster: Cluster, login: Login) -> None:
+    """Fault H07."""
+    before = login(cluster.postgres[0]).check_output("sha256sum /etc/pgbackrest/pgbackrest.conf")
+    done = play(cluster, "site", backup_passphrase="this is not the one")
+    assert not done.ok
+    assert "is another one" in done.stdout
+    assert login(cluster.postgres[0]).check_output("sha256sum /etc/pgbackrest/pgbackrest.conf") == before
+
+
+def test_a_corrupted_object_is_found(connect: Connect, cluster: Cluster, storage: Storage) -> None:
+    sound = play(cluster, "backup_verify")
+    assert sound.ok, sound.tail
+    folder = f"main/archive/main/17-1/{storage.names('main/archive/main/17-1')[0]}"
+    folder = next(
+        f"main/archive/main/17-1/{name}"
+        for name in storage.names("main/archive/main/17-1")
+        if len(name) == 16 and any(each.endswith(".gz") for each in storage.names(f"main/archive/main/17-1/{name}"))
+    )
+    path = f"{folder}/{next(name for name in storage.names(folder) if name.endswith('.gz'))}"
+    content = storage.read(path)
+    storage.write(path, content[:-100] + bytes(100))
+    try:
+        found = play(cluster, "backup_verify")
+        assert not found.ok
+        assert "WAL of 17-1" in found.stdout
+    finally:
+        storage.write(path, content)
+    assert play(cluster, "backup_verify").ok
+
+
+def test_the_status_tells_of_the_backups(connect: Connect, cluster: Cluster) -> None:
+    done = play(cluster, "status", format="json")
+    assert done.ok, done.tail
+    assert "s3://backups/main" in done.stdout

@@ -1,0 +1,57 @@
+"""What the repository holds, as the members tell it, and as its storage can be made to hold something else."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from typing import Any
+
+from integration.inventory import Cluster, Machine
+from integration.operations import adhoc, members
+
+FILER_PORT = 18888
+BUCKET = "backups"
+
+
+def leading(cluster: Cluster) -> Machine:
+    """Who leads in Patroni's eyes, also while another host is off; any member while nobody does."""
+    names = [member["name"] for member in members(cluster) if member["role"] == "leader"]
+    return next((m for m in cluster.postgres if m.name in names), cluster.postgres[0])
+
+
+def told(cluster: Cluster) -> dict[str, Any]:
+    """What backup_info answers on the leader's host; nothing where it fails."""
+    answer = adhoc(cluster, leading(cluster), "backup_info", {})
+    return {"backups": [], "repositories": [], "rpo_seconds": None, **answer}
+
+
+def gaps(answer: dict[str, Any]) -> list[str]:
+    """WAL that is missing after the newest backup."""
+    return [name for each in answer["repositories"] for name in each["missing_wal"]]
+
+
+class Storage:
+    """The storage's inside: its file server, which asks nobody who he is."""
+
+    def __init__(self, address: str) -> None:
+        self._root = f"http://{address}:{FILER_PORT}/buckets/{BUCKET}"
+
+    def names(self, folder: str) -> list[str]:
+        """The files and folders of a folder."""
+        request = urllib.request.Request(f"{self._root}/{folder}/?limit=10000", headers={"Accept": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            entries = json.load(answer)["Entries"] or []
+        return [str(entry["FullPath"]).rpartition("/")[2] for entry in entries]
+
+    def read(self, path: str) -> bytes:
+        with urllib.request.urlopen(f"{self._root}/{path}", timeout=10) as answer:
+            content: bytes = answer.read()
+        return content
+
+    def write(self, path: str, content: bytes) -> None:
+        request = urllib.request.Request(f"{self._root}/{path}", data=content, method="PUT")
+        request.add_header("Content-Type", "application/octet-stream")
+        urllib.request.urlopen(request, timeout=10).close()
+
+    def delete(self, path: str) -> None:
+        urllib.request.urlopen(urllib.request.Request(f"{self._root}/{path}", method="DELETE"), timeout=10).close()
