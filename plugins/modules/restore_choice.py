@@ -58,11 +58,13 @@ options:
     type: path
     default: /etc/matriarch/backup/settings.json
   archived_to:
-    description: A position of the timeline in use up to which all log is known to be archived. Empty, the repository tells.
+    description:
+      - A position of the timeline in use up to which all log is known to be archived. Empty, the repository tells.
     type: str
     default: ""
   archived_until:
-    description: A time up to which all that was committed is known to be archived. Empty, the repository's own clock tells.
+    description:
+      - A time up to which all that was committed is known to be archived. Empty, the repository's own clock tells.
     type: str
     default: ""
 author:

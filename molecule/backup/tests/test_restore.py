@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import pytest
-from integration.conftest import cluster, connect, login, pytest_generate_tests
 from integration.inventory import Cluster, Machine
 from integration.load import Load
 from integration.operations import WHOLE_SECONDS, Outcome, is_whole, members, play, standing, start, started, thorough
-from integration.watch import Connect, database_of_our_own, eventually, value, writable
+from integration.watch import Connect, eventually, value, writable
 from testinfra.host import Host
-
-__all__ = ["cluster", "connect", "database", "login", "pytest_generate_tests", "whole"]
 
 RESTORE_SECONDS = 1500
 MOMENT_SECONDS = 900
@@ -24,11 +21,6 @@ STOPPED = "systemctl is-active patroni.service"
 Login = Callable[[Machine], Host]
 
 pytestmark = pytest.mark.usefixtures("whole")
-
-
-@pytest.fixture(scope="session")
-def database(cluster: Cluster, connect: Connect) -> Iterator[str]:
-    yield from database_of_our_own(connect, cluster, "restore_verification")
 
 
 @pytest.fixture

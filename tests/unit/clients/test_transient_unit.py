@@ -76,7 +76,7 @@ def test_stopping_what_is_not_there_is_no_error(systemd):
 
 def test_a_refusal_is_told_in_its_words(systemd):
     systemd(systemd_run=[1, ""])
-    with pytest.raises(RemoteError, match="^starting a: systemd-run ended with exit code 1"):
+    with pytest.raises(RemoteError, match="starting a: systemd-run ended with exit code 1"):
         transient_unit.start(Work("a", ["true"], "postgres", "/log"))
 
 
