@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import subprocess
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import engine
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import Archived, Backup, Catalog
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.wal import Segment
@@ -29,15 +31,15 @@ class Engine:
 
 @pytest.fixture
 def choose(monkeypatch, run_module):
-    engine = Engine()
+    fake = Engine()
     settings = Settings(*["x"] * 3, {}, (), None, 30, "/data", "/bin", 17, *["x"] * 3)
-    monkeypatch.setattr(restore_choice, "engine", lambda _name: engine)
+    monkeypatch.setattr(restore_choice, "engine", lambda _name: fake)
     monkeypatch.setattr(restore_choice.Settings, "read", lambda _path: settings)
 
     def choose(target="latest", **told):
         return run_module(restore_choice, target=target, data_directory="/data.restore", **told)
 
-    choose.engine = engine
+    choose.engine = fake
     return choose
 
 
@@ -61,7 +63,13 @@ def test_a_repository_that_cannot_be_read_is_said(choose):
 @pytest.mark.parametrize(("code", "told"), [(0, 0), (1, 1), (2, 200), (104, 200), (125, 200)])
 def test_a_failure_is_not_the_end_of_the_log(code, told):
     """PostgreSQL takes every code up to 125 for a file that is not there."""
-    import subprocess
-
     command = restore_choice.or_end(f"(exit {code})")
     assert subprocess.run(["sh", "-c", command], check=False).returncode == told
+
+
+def test_another_clusters_repositories_are_read_by_a_configuration_of_their_own():
+    """And what is fetched does not wait for what the host's own cluster archives."""
+    own = Settings(*["x"] * 2, "pg1", {}, (), None, 30, "/data", "/bin", 17, *["x"] * 3)
+    other = Settings(*["x"] * 2, "pg1", {}, (), None, 30, "/data", "/bin", 17, *["x"] * 3, folder="/etc/other")
+    assert "--config" not in engine("pgbackrest").fetch(own)
+    assert "--config=/etc/other/pgbackrest.conf --pg1-path=/data --lock-path=" in engine("pgbackrest").fetch(other)
