@@ -129,7 +129,7 @@ evidence:
     last_commit:
       description: When the last transaction was committed or rolled back that was replayed; empty where none was.
       type: str
-      sample: 2026-12-01T01:59:58.123456+00:00
+      sample: "2026-12-01T01:59:58.123456+00:00"
     seconds:
       description: How long the replay took.
       type: float

@@ -125,6 +125,22 @@ class TestRefusals:
         for machine in cluster.postgres:
             assert login(machine).run(f"ls -d {DATA}.restore-*").stdout == ""
 
+    @pytest.mark.parametrize("broken", ["s/cipher-pass=.*/cipher-pass=wrong/", "s/s3-bucket=.*/s3-bucket=nowhere/"])
+    def test_a_repository_that_cannot_be_read(
+        self, cluster: Cluster, connect: Connect, login: Login, backup: str, broken: str
+    ) -> None:
+        before = started(connect, cluster)
+        for machine in cluster.postgres:
+            login(machine).check_output("sed --in-place=.kept %s /etc/pgbackrest/pgbackrest.conf", broken)
+        try:
+            outcome = restore(cluster, target="latest", confirm="main")
+        finally:
+            for machine in cluster.postgres:
+                login(machine).check_output("mv /etc/pgbackrest/pgbackrest.conf.kept /etc/pgbackrest/pgbackrest.conf")
+        assert not outcome.ok
+        assert "repository 1" in outcome.said, outcome.tail
+        assert started(connect, cluster) == before
+
 
 def newest_backup(cluster: Cluster, login: Login) -> str:
     told = login(cluster.postgres[0]).check_output(
@@ -203,7 +219,7 @@ def is_stopped(cluster: Cluster, login: Login) -> bool:
 
 
 def is_aside(cluster: Cluster, login: Login) -> bool:
-    return is_stopped(cluster, login) and not any(login(m).file(f"{DATA}/PG_VERSION").exists for m in cluster.postgres)
+    return any(login(m).run(f"ls -d {DATA}.former-*").rc == 0 for m in cluster.postgres)
 
 
 def is_open(cluster: Cluster, login: Login) -> bool:
@@ -236,8 +252,8 @@ def test_an_operator_who_dies(
     rows = sold(connect, cluster.rw[0], database)
     target = clock(connect, cluster).isoformat()
     sell(connect, cluster, database, first + 50, first + 60)
-    for machine in cluster.postgres:  # marks of the tests before would be taken for this one's
-        login(machine).run(f"rm -f {DATA}/matriarch_restore.json")
+    for machine in cluster.postgres:  # what tests before have left would be taken for this one's
+        login(machine).run(f"rm -rf {DATA}/matriarch_restore.json {DATA}.former-*")
 
     run = start(cluster, "restore", target=f"time:{target}", confirm="main", delete_former=True)
     eventually(f"the restore is {moment}", MOMENT_SECONDS, lambda: MOMENTS[moment](cluster, login))
