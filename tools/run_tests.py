@@ -48,6 +48,7 @@ STAGES = (
     scenario("forky", 6),
     scenario("fleet", 5, ci=False),
     scenario("repository", 6, ci=False),
+    scenario("backup", 20, ci=False),
 )
 
 

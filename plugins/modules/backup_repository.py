@@ -11,6 +11,8 @@ short_description: Make a cluster's backup repositories ready, or check that the
 description:
   - Asks the backup engine which PostgreSQL each repository is for, by its system identifier.
   - A repository that cannot be read, or is another cluster's, is refused with the reason; nothing is changed then.
+  - So is one whose storage does not lock objects for as long as is declared. That is tried - these credentials must not
+    be able to delete a small object, C(matriarch-object-lock), which stays there.
   - Runs on the members' hosts. The member that leads makes ready what is not; the others only look.
 attributes:
   check_mode:
@@ -28,6 +30,13 @@ options:
     type: str
     choices: [ready, checked]
     default: ready
+  keys:
+    description:
+      - Access key and secret key of each repository, in their order, to verify an object lock that is declared.
+      - The lock of one that is reached with the host's role is not verified.
+    type: list
+    elements: list
+    default: []
   settings:
     description: Where the host keeps what is declared of the backups.
     type: path
@@ -65,9 +74,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import command
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.instance import system_identifier
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.object_lock import unprotected
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.run import ask_patroni
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.s3 import S3
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import engine
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, Refused
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import SETTINGS_FILE, Settings
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_repository import not_ready
 
@@ -75,6 +86,8 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_re
 def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Look, and make ready what is not. Raises MatriarchError."""
     settings = Settings.read(params["settings"])
+    if not check_mode:
+        verify_locks(settings, params["keys"])
     catalog = engine(settings.engine).catalog(settings, command.call)
     missing = not_ready(catalog, settings, system_identifier(settings))
     acts = params["state"] == "ready" and bool(missing) and leads(settings)
@@ -85,6 +98,17 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         for number, each in enumerate(settings.repositories, 1)
     ]
     return {"changed": acts, "repositories": told}
+
+
+def verify_locks(settings: Settings, keys: list[list[str]]) -> None:
+    """Raises Refused where objects are not locked as it is declared."""
+    for number, (repository, pair) in enumerate(zip(settings.repositories, keys, strict=False), 1):
+        if repository.object_lock_days and repository.credentials == "key":
+            access_key, secret_key = pair
+            bucket = S3(repository, access_key, secret_key)
+            if problem := unprotected(bucket, repository.path, repository.object_lock_days):
+                advice = "have the storage lock objects, or take object_lock_days out of backup_repositories"
+                raise Refused(f"{repository.label}: {problem}. Next: {advice}", repository=number)
 
 
 def leads(settings: Settings) -> bool:
@@ -98,6 +122,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "state": {"type": "str", "choices": ["ready", "checked"], "default": "ready"},
+            "keys": {"type": "list", "elements": "list", "default": [], "no_log": True},
             "settings": {"type": "path", "default": SETTINGS_FILE},
         },
         supports_check_mode=True,

@@ -79,7 +79,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
         *catalog.problems.values(),
         *([] if catalog.backups else ["there is no backup"]),
         *(f"{backup.label} cannot be restored" for backup in catalog.backups if backup not in sound),
-        *chosen.verify(settings, command.call),
+        *chosen.verify(settings, command.call_for_long),
     ]
     told = {"backups": len(catalog.backups), "segments": len(catalog.segments)}
     return {"changed": False, "sound": not problems, "problems": problems, **told}

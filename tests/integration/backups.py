@@ -20,8 +20,10 @@ def leading(cluster: Cluster) -> Machine:
 
 
 def told(cluster: Cluster) -> dict[str, Any]:
-    """What backup_info answers on the leader's host; nothing where it fails."""
-    answer = adhoc(cluster, leading(cluster), "backup_info", {})
+    """What backup_info answers on the leader's host; nothing where it fails, and then pytest shows why."""
+    answer = adhoc(cluster, leading(cluster), "backup_info", {"settings": "/etc/matriarch/backup/settings.json"})
+    if "backups" not in answer:
+        print(answer.get("msg"))
     return {"backups": [], "repositories": [], "rpo_seconds": None, **answer}
 
 
@@ -42,6 +44,12 @@ class Storage:
         with urllib.request.urlopen(request, timeout=10) as answer:
             entries = json.load(answer)["Entries"] or []
         return [str(entry["FullPath"]).rpartition("/")[2] for entry in entries]
+
+    def any_segment(self, archive: str) -> str:
+        """The path of the oldest segment of WAL below the archive's folder."""
+        timelines = [name for name in self.names(archive) if len(name) == 16]
+        folders = [f"{archive}/{name}" for name in timelines]
+        return next(f"{folder}/{name}" for folder in folders for name in self.names(folder) if name.endswith(".gz"))
 
     def read(self, path: str) -> bytes:
         with urllib.request.urlopen(f"{self._root}/{path}", timeout=10) as answer:

@@ -17,6 +17,8 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
 READING = 600.0
 """Seconds; a repository that does not answer lets its engine try for minutes."""
 
+READING_ALL = 7 * 24 * 3600.0
+
 SHOWN = 800  # characters of a command's last words that a message repeats
 FAILURE = re.compile(r"\b(ERROR|CRITICAL|FATAL)\b")
 WATCHED = 0.5  # seconds between looks at a command that takes its time
@@ -26,15 +28,20 @@ class EngineError(MatriarchError):
     """A command of an engine failed."""
 
 
-def call(argv: Argv) -> str:
+def call(argv: Argv, seconds: float = READING) -> str:
     """What a command that only reads prints. Raises EngineError with its words."""
     try:
-        done = complete(as_postgres(argv), seconds=READING)
+        done = complete(as_postgres(argv), seconds=seconds)
     except (CommandError, OSError) as error:
         raise EngineError(f"{named(argv)}: {error}") from error
     if done.returncode != 0:
         raise EngineError(f"{named(argv)}: {last_words(done.stderr or done.stdout)}", rc=done.returncode)
     return done.stdout
+
+
+def call_for_long(argv: Argv) -> str:
+    """The same for one that reads everything there is."""
+    return call(argv, READING_ALL)
 
 
 def work(argv: Argv, given_up: threading.Event) -> str:

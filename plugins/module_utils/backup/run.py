@@ -101,7 +101,8 @@ def take(
             made = _new(before, look(settings, State.read(), datetime.now(UTC)), repository)
             expire(settings, repository, lock)
         except MatriarchError as error:
-            _note(attempted_at=shown(begun), failure=str(error))
+            # When it failed, not when it began: also an expiry that is refused after a good backup is to be seen.
+            _note(attempted_at=shown(datetime.now(UTC)), failure=str(error))
             raise
         _note(attempted_at=shown(begun), failure="")
         return Done(made)

@@ -7,7 +7,7 @@ import random
 from datetime import datetime, timedelta
 
 import pytest
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import DIFFERENTIAL, FULL, KINDS
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import DIFFERENTIAL, FULL, KINDS, Backup
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Schedule
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup import PATIENCE, due, is_turn, line, slot
@@ -84,7 +84,8 @@ class TestDue:
         """Members that look every minute or are away for hours, and attempts that fail: simulated for ten days."""
         chance = random.Random(11)
         for _run in range(20):
-            made, now, end = [], at(1, 0), at(11, 0)
+            made: list[Backup] = []
+            now, end = at(1, 0), at(11, 0)
             while now < end:
                 if due(catalog(made, wal(1, [4])), 1, SIX_HOURS, KINDS, now) and chance.random() > 0.3:
                     made.append(backup(str(len(made)), now + timedelta(minutes=5)))

@@ -31,13 +31,13 @@ HISTORY = re.compile(r"([0-9A-F]{8})\.history$")
 NOTHING_YET = (1, 2)
 """Codes of a repository without a stanza, and of a stanza without a backup."""
 
-QUIET = "--log-level-console=off"
+QUIET = ("--log-level-console=off", "--log-level-stderr=error")
 BAD = re.compile(r"missing: (\d+), checksum invalid: (\d+), size invalid: (\d+), other: (\d+)")
 
 
 def read(settings: Settings, call: Call, stanza: Argv) -> Catalog:
     """Everything that is in all repositories. Raises MatriarchError when none of them can be read."""
-    told = json.loads(call([*stanza, QUIET, "--output=json", "info"]))
+    told = json.loads(call([*stanza, *QUIET, "--output=json", "info"]))
     told = told[0] if told else {}
     problems = dict(_problems(told))
     if problems and len(problems) == len(settings.repositories):
@@ -55,7 +55,7 @@ def read(settings: Settings, call: Call, stanza: Argv) -> Catalog:
             found = HISTORY.search(name)
             if found and int(found[1], 16) not in histories:
                 path = f"archive/{settings.cluster}/{name}"
-                text = call([*stanza, QUIET, f"--repo={number}", "repo-get", path])
+                text = call([*stanza, *QUIET, f"--repo={number}", "repo-get", path])
                 histories[int(found[1], 16)] = parse_history(text)
     return Catalog(
         backups=tuple(sorted((_backup(each) for each in told.get("backup", ())), key=lambda b: (b.stopped, b.label))),
@@ -70,8 +70,12 @@ def verify(settings: Settings, call: Call, stanza: Argv) -> list[str]:
     """What pgBackRest's own `verify` finds: it reads every object and compares its checksum."""
     found = []
     for number, repository in enumerate(settings.repositories, 1):
-        text = call([*stanza, QUIET, f"--repo={number}", "--output=text", "--verbose", "verify"])
-        found += [f"{repository.label}: {problem}" for problem in verdict(text)]
+        try:
+            text = call([*stanza, *QUIET, f"--repo={number}", "--output=text", "--verbose", "verify"])
+            found += [f"{repository.label}: {problem}" for problem in verdict(text)]
+        except MatriarchError as error:
+            # What cannot be decrypted ends it, without a word of which object that was.
+            found.append(f"{repository.label}: {error}")
     return found
 
 
@@ -118,7 +122,7 @@ def _backup(told: Mapping[str, Any]) -> Backup:
 def _listed(call: Call, stanza: Argv, number: int) -> dict[str, Any]:
     path = f"archive/{stanza[1].partition('=')[2]}"
     told: dict[str, Any] = json.loads(
-        call([stanza[0], *stanza[2:], QUIET, f"--repo={number}", "--output=json", "--recurse", "repo-ls", path])
+        call([stanza[0], *stanza[2:], *QUIET, f"--repo={number}", "--output=json", "--recurse", "repo-ls", path])
     )
     return told
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Matriarch authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""pgBackRest's commands. Tried with 2.45 and 2.55.
+"""pgBackRest's commands. Tried with 2.55.
 
 A backup from a standby copies most files there, and asks the leader's pgBackRest, a server with mutual TLS, for the
 rest: members trust each other by their certificates as they do everywhere.
@@ -34,7 +34,7 @@ class PgBackRest:
     """See https://pgbackrest.org/command.html."""
 
     name = "pgbackrest"
-    kinds = (FULL, DIFFERENTIAL, INCREMENTAL)
+    kinds: tuple[str, ...] = (FULL, DIFFERENTIAL, INCREMENTAL)
 
     def packages(self) -> tuple[str, ...]:
         return ("pgbackrest",)
