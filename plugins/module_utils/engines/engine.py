@@ -86,7 +86,7 @@ class Engine(Protocol):
         """The same for WAL that no archiver waits for: it ends when the segment is kept, be it anew or since long."""
 
     def fetch(self, settings: Settings) -> str:
-        """PostgreSQL's restore_command."""
+        """PostgreSQL's restore_command in the settings' data directory; it ends with 1 where no such file is kept."""
 
     def take(self, settings: Settings, kind: str, leader: str, repository: int) -> Argv:
         """Make a backup; `leader` names the member that leads, which may be the own one."""

@@ -59,6 +59,7 @@ class Settings:
     """One member's view of its cluster's backups. `source`: standby or leader. `members`: addresses by name.
 
     `passphrase_digest` tells a passphrase from another one without giving it away; empty where nothing is encrypted.
+    `folder` is where the engine's own configuration lies; empty for its usual place.
     """
 
     cluster: str
@@ -86,6 +87,7 @@ class Settings:
     passphrase_digest: str = ""
     drop_wal_beyond: str = ""
     engine_options: Mapping[str, Any] = field(default_factory=dict)
+    folder: str = ""
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Settings:

@@ -122,7 +122,7 @@ def _backup(told: Mapping[str, Any]) -> Backup:
 def _listed(call: Call, stanza: Argv, number: int) -> dict[str, Any]:
     path = f"archive/{stanza[1].partition('=')[2]}"
     told: dict[str, Any] = json.loads(
-        call([stanza[0], *QUIET, f"--repo={number}", "--output=json", "--recurse", "repo-ls", path])
+        call([stanza[0], *stanza[2:], *QUIET, f"--repo={number}", "--output=json", "--recurse", "repo-ls", path])
     )
     return told
 

@@ -12,7 +12,6 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Repository, Settings
 
 FOLDER = "/etc/pgbackrest"
-FILE = f"{FOLDER}/pgbackrest.conf"
 SPOOL = "/var/spool/pgbackrest"
 COMPRESSIONS = {"gzip": "gz", "zstd": "zst", "lz4": "lz4", "none": "none"}
 ARCHIVE_SECONDS = 60
@@ -25,7 +24,7 @@ def host_files(settings: Settings, secrets: Secrets, server: Argv) -> HostFiles:
     """The configuration, which holds secrets, and the certificates of the storages' authorities."""
     mine = {"owner": "postgres", "group": "postgres"}
     authorities = [
-        {"path": authority(number), "content": repository.ca_certificate.strip() + "\n"}
+        {"path": authority(settings, number), "content": repository.ca_certificate.strip() + "\n"}
         for number, repository in enumerate(settings.repositories, 1)
         if repository.ca_certificate
     ]
@@ -33,9 +32,9 @@ def host_files(settings: Settings, secrets: Secrets, server: Argv) -> HostFiles:
         {"path": each.path, "mode": "0750", **mine} for each in settings.repositories if each.type == "directory"
     ]
     return HostFiles(
-        directories=[{"path": FOLDER}, {"path": SPOOL, "mode": "0750", **mine}, *mounted],
-        files=[*authorities, {"path": FILE, "owner": "root", "group": "postgres", "mode": "0640"}],
-        secret_contents={FILE: text(settings, secrets)},
+        directories=[{"path": settings.folder or FOLDER}, {"path": SPOOL, "mode": "0750", **mine}, *mounted],
+        files=[*authorities, {"path": file(settings), "owner": "root", "group": "postgres", "mode": "0640"}],
+        secret_contents={file(settings): text(settings, secrets)},
         server=server,
     )
 
@@ -51,9 +50,14 @@ def text(settings: Settings, secrets: Secrets) -> str:
     return "# Written by Matriarch.\n" + "\n".join("\n".join(block) + "\n" for block in blocks)
 
 
-def authority(number: int) -> str:
+def file(settings: Settings) -> str:
+    """Where the configuration lies."""
+    return f"{settings.folder or FOLDER}/pgbackrest.conf"
+
+
+def authority(settings: Settings, number: int) -> str:
     """Where the certificate of a storage's authority lies."""
-    return f"{FOLDER}/repository{number}-ca.crt"
+    return f"{settings.folder or FOLDER}/repository{number}-ca.crt"
 
 
 def _lines(keys: dict[str, object]) -> Iterator[str]:
@@ -101,7 +105,7 @@ def _repositories(settings: Settings, secrets: Secrets) -> Lines:
 def _repository(number: int, repository: Repository, settings: Settings, secrets: Secrets) -> Lines:
     yield "path", repository.path
     if repository.type == "s3":
-        yield from _storage(number, repository, secrets)
+        yield from _storage(number, repository, settings, secrets)
     if settings.encrypted:
         yield "cipher-type", "aes-256-cbc"
         yield "cipher-pass", secrets.passphrase
@@ -111,7 +115,7 @@ def _repository(number: int, repository: Repository, settings: Settings, secrets
     yield "bundle", "y"
 
 
-def _storage(number: int, repository: Repository, secrets: Secrets) -> Lines:
+def _storage(number: int, repository: Repository, settings: Settings, secrets: Secrets) -> Lines:
     yield "type", "s3"
     yield "s3-bucket", repository.bucket
     yield "s3-endpoint", repository.endpoint
@@ -119,7 +123,7 @@ def _storage(number: int, repository: Repository, secrets: Secrets) -> Lines:
     yield "s3-uri-style", "path" if repository.path_style else "host"
     yield "storage-port", repository.port
     if repository.ca_certificate:
-        yield "storage-ca-file", authority(number)
+        yield "storage-ca-file", authority(settings, number)
     if repository.credentials == "host_role":
         yield "s3-key-type", "auto"
         return

@@ -26,6 +26,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup i
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 
 PROGRAM = "/usr/bin/pgbackrest"
+FETCH_LOCK = "/tmp/pgbackrest-get"  # beside pgBackRest's own default
 TYPES = {FULL: "full", DIFFERENTIAL: "diff", INCREMENTAL: "incr"}
 
 
@@ -51,7 +52,9 @@ class PgBackRest:
         return [*_stanza(settings), "--no-archive-async", "archive-push"]
 
     def fetch(self, settings: Settings) -> str:
-        return " ".join([*_stanza(settings), "archive-get", "%f", '"%p"'])
+        # It refuses to work in another directory than the one that it knows, and shares a lock with archive-push.
+        own = [f"--pg1-path={settings.data_directory}", f"--lock-path={FETCH_LOCK}"]
+        return " ".join([*_stanza(settings), *own, "archive-get", "%f", '"%p"'])
 
     def take(self, settings: Settings, kind: str, leader: str, repository: int) -> Argv:
         beside = [] if leader == settings.member else _leader(settings, settings.members[leader])
@@ -87,7 +90,8 @@ class PgBackRest:
 
 
 def _stanza(settings: Settings) -> Argv:
-    return [PROGRAM, f"--stanza={settings.cluster}"]
+    elsewhere = [f"--config={configuration.file(settings)}"] if settings.folder else []
+    return [PROGRAM, f"--stanza={settings.cluster}", *elsewhere]
 
 
 def _leader(settings: Settings, address: str) -> Argv:
