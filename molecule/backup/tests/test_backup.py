@@ -131,14 +131,21 @@ def test_a_lost_leader_leaves_no_gap(
         fill(login, lost, FILL)
     time.sleep(2)  # until its standbys have them as well; nobody can ask for that while the leader is to be lost
     lab.power_cut(lost.name)
-    assert dead_repository() > 0, "the repository was never asked"
-    eventually("another member leads", WHOLE_SECONDS, lambda: leading(cluster) != lost)
-    last = fill(login, leading(cluster), FILL)
     try:
+        assert dead_repository() > 0, "the repository was never asked"
+        # Patroni names the new leader a moment before that takes writes.
+        eventually("another member takes writes", WHOLE_SECONDS, lambda: takes_writes(cluster, login, lost))
+        last = fill(login, leading(cluster), FILL)
         eventually("all WAL is there", ARCHIVED_SECONDS, lambda: is_archived(cluster, last))
     finally:
         lab.start(lost.name)
     eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
+
+
+def takes_writes(cluster: Cluster, login: Login, former: Machine) -> bool:
+    now = leading(cluster)
+    asked = "runuser -u postgres -- psql -qXAtc 'SELECT pg_is_in_recovery()'"
+    return now != former and login(now).run(asked).stdout.strip() == "f"
 
 
 def test_a_backup_whose_host_dies_leaves_nothing_behind(
