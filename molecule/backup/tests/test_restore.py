@@ -133,7 +133,7 @@ class TestRefusals:
         for machine in cluster.postgres:
             login(machine).check_output("sed --in-place=.kept %s /etc/pgbackrest/pgbackrest.conf", broken)
         try:
-            outcome = restore(cluster, target="latest", confirm="main")
+            outcome = restore(cluster, target="latest", confirm="main", again=True)
         finally:
             for machine in cluster.postgres:
                 login(machine).check_output("mv /etc/pgbackrest/pgbackrest.conf.kept /etc/pgbackrest/pgbackrest.conf")

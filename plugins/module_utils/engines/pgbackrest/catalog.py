@@ -37,7 +37,7 @@ BAD = re.compile(r"missing: (\d+), checksum invalid: (\d+), size invalid: (\d+),
 
 def read(settings: Settings, call: Call, stanza: Argv) -> Catalog:
     """Everything that is in all repositories. Raises MatriarchError when none of them can be read."""
-    told = json.loads(call([*stanza, *QUIET, "--output=json", "info"]))
+    told = json.loads(call([*stanza, *QUIET, "--output=json", "info"]), strict=False)  # its messages have line breaks
     told = told[0] if told else {}
     problems = dict(_problems(told))
     if problems and len(problems) == len(settings.repositories):
