@@ -32,12 +32,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MatriarchError as error:
         # Who called it reads JSON; in a timer's journal the words are enough.
         if options.verb == "take":
-            print(json.dumps({"error": str(error), "busy": isinstance(error, Busy)}))
-        print(f"matriarch-backup: {error}", file=sys.stderr)
+            say({"error": str(error), "busy": isinstance(error, Busy)})
+        sys.stderr.write(f"matriarch-backup: {error}\n")
         return 1
     if answer:
-        print(json.dumps(answer))
+        say(answer)
     return 0
+
+
+def say(answer: object) -> None:
+    """Tell whoever called: a line of JSON."""
+    sys.stdout.write(json.dumps(answer) + "\n")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import command
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.http import patronis, servers
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.lock import BackupLock, Busy
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.plain_http import patronis, servers
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.state import State
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import engine

@@ -69,8 +69,8 @@ NAMES = {
 class Repository:
     """Answers the commands as pgBackRest does, and keeps what was asked."""
 
-    def __init__(self, info: Any = INFO) -> None:
-        self.info = info
+    def __init__(self, info: Any = None) -> None:
+        self.info = INFO if info is None else info
         self.asked: list[list[str]] = []
 
     def __call__(self, argv: list[str]) -> str:
