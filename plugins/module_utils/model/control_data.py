@@ -40,7 +40,9 @@ class ControlData:
     @classmethod
     def from_text(cls, text: str) -> ControlData:
         """Parse what was printed. Raises ValueError when a line is missing."""
-        lines = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+        lines = {
+            key.strip(): value.strip() for key, _colon, value in (line.partition(":") for line in text.splitlines())
+        }
         try:
             return cls(
                 system_identifier=lines["Database system identifier"],

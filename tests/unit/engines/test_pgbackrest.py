@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.engine import RestoreWish, Secrets
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.pgbackrest.catalog import verdict
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.pgbackrest.configuration import FILE, text
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.pgbackrest.configuration import file, text
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import ENGINES, engine
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import KINDS
@@ -188,7 +188,7 @@ class TestConfiguration:
     def test_secrets_are_in_no_file_that_is_shown(self):
         found = engine("pgbackrest").host_files(settings(repositories=[{**S3, "ca_certificate": "PEM"}]), SECRETS)
         assert not any(secret in str(found.files) for secret in ("AK", "SK", "a passphrase"))
-        assert list(found.secret_contents) == [FILE]
+        assert list(found.secret_contents) == [file(settings())]
         assert "PEM\n" in [each.get("content") for each in found.files]
         assert "a passphrase" not in repr(SECRETS)
 
