@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import transient_unit
@@ -35,9 +36,10 @@ def systemd(tmp_path, monkeypatch):
     def tell(**answers):
         (tmp_path / "told").write_text(json.dumps({verb.replace("_", "-"): told for verb, told in answers.items()}))
 
-    tell.calls = lambda: [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
+    told: Any = tell
+    told.calls = lambda: [json.loads(line) for line in (tmp_path / "calls").read_text().splitlines()]
     tell()
-    return tell
+    return told
 
 
 def test_it_runs_as_somebody_and_writes_to_a_file(systemd):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import engine
@@ -13,6 +14,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_s
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.wal import Segment
 from ansible_collections.matriarch.pgcluster.plugins.modules import restore_choice
 
+MADE_UP: Any = Settings  # of values that do not matter
 SIZE = 16 * 2**20
 NOON = datetime(2025, 12, 1, 12, tzinfo=UTC)
 MADE = Backup("F1", "full", 1, NOON, NOON, 1, 2 * SIZE + 40, 2 * SIZE + 90, size=77)
@@ -32,15 +34,16 @@ class Engine:
 @pytest.fixture
 def choose(monkeypatch, run_module):
     fake = Engine()
-    settings = Settings(*["x"] * 3, {}, (), None, 30, "/data", "/bin", 17, *["x"] * 3)
+    settings = MADE_UP(*["x"] * 3, {}, (), None, 30, "/data", "/bin", 17, *["x"] * 3)
     monkeypatch.setattr(restore_choice, "engine", lambda _name: fake)
-    monkeypatch.setattr(restore_choice.Settings, "read", lambda _path: settings)
+    monkeypatch.setattr(Settings, "read", lambda _path: settings)
 
     def choose(target="latest", **told):
         return run_module(restore_choice, target=target, data_directory="/data.restore", **told)
 
-    choose.engine = fake
-    return choose
+    told: Any = choose
+    told.engine = fake
+    return told
 
 
 def test_all_that_a_recovery_needs(choose):
@@ -69,7 +72,7 @@ def test_a_failure_is_not_the_end_of_the_log(code, told):
 
 def test_another_clusters_repositories_are_read_by_a_configuration_of_their_own():
     """And what is fetched does not wait for what the host's own cluster archives."""
-    own = Settings(*["x"] * 2, "pg1", {}, (), None, 30, "/data", "/bin", 17, *["x"] * 3)
-    other = Settings(*["x"] * 2, "pg1", {}, (), None, 30, "/data", "/bin", 17, *["x"] * 3, folder="/etc/other")
+    own = MADE_UP(*["x"] * 2, "pg1", {}, (), None, 30, "/data", "/bin", 17, *["x"] * 3)
+    other = MADE_UP(*["x"] * 2, "pg1", {}, (), None, 30, "/data", "/bin", 17, *["x"] * 3, folder="/etc/other")
     assert "--config" not in engine("pgbackrest").fetch(own)
     assert "--config=/etc/other/pgbackrest.conf --pg1-path=/data --lock-path=" in engine("pgbackrest").fetch(other)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import data_folder, transient_unit
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.transient_unit import State
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import DeadlineExceeded, Refused, RemoteError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.restore_mark import RestoreMark, beside
 from ansible_collections.matriarch.pgcluster.plugins.modules import restore_data
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.recovery import FakeRecovery
@@ -35,7 +37,7 @@ class Engine:
 def host(tmp_path, monkeypatch):
     data = tmp_path / "main"
     folder = beside(data, STAMP)
-    fake = FakeRecovery(folder, tmp_path / "log")
+    fake: Any = FakeRecovery(folder, tmp_path / "log")
     fake.data, fake.engine, fake.result, fake.makes = data, Engine(), State(False), True
     fake.stopped = []
 
@@ -50,7 +52,7 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(transient_unit, "state", lambda _unit: fake.result)
     monkeypatch.setattr(transient_unit, "stop", fake.stopped.append)
     monkeypatch.setattr(restore_data, "engine", lambda _name: fake.engine)
-    monkeypatch.setattr(restore_data.Settings, "read", lambda _path: type("Settings", (), {"engine": "x"}))
+    monkeypatch.setattr(Settings, "read", lambda _path: type("Settings", (), {"engine": "x"}))
     monkeypatch.setattr(restore_data, "make_owned", lambda folder, _owner: folder.mkdir())
     return fake
 
@@ -75,7 +77,7 @@ class TestCopy:
         assert host.commands == [["engine", "restore", "20261130F"]]
         (wish,) = host.engine.wishes
         assert (wish.data_directory, wish.target_type) == (str(host.folder), "latest")
-        mark = data_folder.read_mark(host.folder)
+        mark: Any = data_folder.read_mark(host.folder)
         assert (mark.stage, mark.target, mark.wish) == ("copied", "latest", WISH)
         assert restore_data.copied(params(host), host.folder) == {"changed": False, "seconds": 0.0}
 
@@ -110,7 +112,8 @@ class TestAdopt:
         put(host.folder)
         assert restore_data.adopted(params(host), host.folder)["changed"]
         assert not host.folder.exists()
-        assert data_folder.read_mark(host.data).stamp == STAMP
+        mark: Any = data_folder.read_mark(host.data)
+        assert mark.stamp == STAMP
         assert not restore_data.adopted(params(host), host.folder)["changed"]
 
     @pytest.mark.parametrize("stage", ["copied", "recovered"])

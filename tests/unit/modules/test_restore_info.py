@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import data_folder, host_system
@@ -17,7 +18,7 @@ WISH = {"target": "latest"}
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
-    fake = FakeRecovery(tmp_path / "main", tmp_path / "log")
+    fake: Any = FakeRecovery(tmp_path / "main", tmp_path / "log")
     fake.unit = {"active": "active", "enabled": "enabled"}
     monkeypatch.setattr(host_system, "units", lambda names: dict.fromkeys(names, fake.unit))
     return fake

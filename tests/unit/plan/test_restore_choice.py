@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import Refused
@@ -40,7 +41,7 @@ ARCHIVE = Archive(
 )  # fmt: skip
 
 
-def time(hour: float, **changed: object) -> RecoveryTarget:
+def time(hour: float, **changed: Any) -> RecoveryTarget:
     return replace(parse_target(f"time:{at(hour).isoformat()}"), **changed)
 
 

@@ -57,7 +57,8 @@ def done(found: Restoring, step: RestoreStep) -> Restoring:
     }
     if step.action in effects:
         return changing(found, *step.on, **effects[step.action])
-    return replace(found, **{"forget": {"forgotten": True}, "backup": {"backed_up": True}}.get(step.action, {}))
+    changes: dict[str, Any] = {"forget": {"forgotten": True}, "backup": {"backed_up": True}}
+    return replace(found, **changes.get(step.action, {}))
 
 
 def host_by_host(step: RestoreStep) -> Iterator[RestoreStep]:
@@ -81,7 +82,7 @@ def test_the_cluster_serves_until_the_target_is_reached(count):
 
 def test_while_nobody_is_served_no_time_is_lost():
     world = cluster()
-    turns = []
+    turns: list[list[str]] = []
     while turns[-1:] != [["finish"]]:
         steps = plan_restore(world).next
         turns.append([step.action for step in steps])
