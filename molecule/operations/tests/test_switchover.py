@@ -48,7 +48,8 @@ def test_clients_see_no_error(
     assert left_behind() == []
     for machine in cluster.postgres:
         journal = login(machine).check_output("journalctl --unit=patroni --output=cat --since=@%s", f"{begun:.0f}")
-        assert "running pg_rewind" not in journal, f"{machine} could not follow without pg_rewind"
+        # Patroni asks pg_rewind where it cannot tell the end of the log from what a recycled segment had before.
+        assert "rewinding from last common checkpoint" not in journal, f"{machine} had to be rewound"
 
 
 def test_check_mode_names_the_candidate_and_changes_nothing(connect: Connect, cluster: Cluster) -> None:
