@@ -143,6 +143,9 @@ host:
     packages:
       description: Installed versions by package name, null for one that is not installed.
       type: dict
+    package_lists:
+      description: Whether apt has fetched lists of the packages that can be installed.
+      type: bool
     units:
       description: C(load), C(active), C(sub) and C(enabled) by unit.
       type: dict
@@ -267,6 +270,7 @@ def system_readings(params: Mapping[str, Any], root: Path) -> dict[str, Reading]
         "transparent_hugepages": lambda: host_system.transparent_hugepages(root),
         "watchdog": lambda: host_system.watchdog(root),
         "packages": lambda: host_system.packages(params["packages"]),
+        "package_lists": lambda: host_system.has_package_lists(root),
         "units": lambda: host_system.units(params["units"]),
         "ports": lambda: host_ports.owners(root, params["ports"]),
         "ntp_synchronized": host_system.clock_synchronized,

@@ -144,6 +144,11 @@ def packages(names: list[str]) -> dict[str, str | None]:
     return wanted
 
 
+def has_package_lists(root: Path) -> bool:
+    """Whether apt knows any package that could be installed; a bare host may never have fetched a list."""
+    return any((root / "var/lib/apt/lists").glob("*_Packages*"))
+
+
 def units(names: list[str]) -> dict[str, dict[str, str | None]]:
     """State of systemd units by the name asked for. One systemctl for all; it answers in the order of the question."""
     if not names:

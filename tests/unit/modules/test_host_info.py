@@ -225,6 +225,16 @@ def test_packages(answer):
     assert host_system.packages([]) == {}
 
 
+def test_a_host_that_never_asked_for_packages_has_no_lists_of_them(root):
+    lists = root / "var/lib/apt/lists"
+    assert host(root)["package_lists"] is False
+    (lists / "partial").mkdir(parents=True)
+    (lists / "lock").touch()
+    assert host(root)["package_lists"] is False
+    (lists / "deb.example.org_debian_dists_trixie_main_binary-amd64_Packages.lz4").touch()
+    assert host(root)["package_lists"] is True
+
+
 def test_units(answer):
     answer(
         "LoadState=loaded\nActiveState=active\nSubState=running\nUnitFileState=enabled\n\n"
