@@ -129,3 +129,24 @@ def test_a_template_prints_the_same_every_day(path):
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=relative)
 def test_plays_are_sentences(path):
     assert [play for play in load(path) if len(play.get("name", "").split()) < 3] == []
+
+
+SWITCHES = sorted(
+    name
+    for role in ROLES
+    for entry in load(role / "meta" / "argument_specs.yml")["argument_specs"].values()
+    for name, option in (entry.get("options") or {}).items()
+    if option.get("type") == "bool"
+)
+EXPRESSIONS = [*TASK_FILES, *PLAYBOOKS, *TEMPLATES, *sorted((ROOT / "roles").glob("*/vars/**/*.yml"))]
+
+
+@pytest.mark.parametrize("path", EXPRESSIONS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_switch_that_was_given_on_the_command_line_is_no_text(path):
+    """`-e switch=false` arrives as the text "false", which is true. Modules and roles know better."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        for name in SWITCHES:
+            handed_on = re.fullmatch(rf'[\s-]*[\w.]+: "\{{\{{ {name} \}}\}}"', line) or re.match(
+                rf"\s*({name}:|#)", line
+            )
+            assert handed_on or not re.search(rf"\b{name}\b(?!\s*\|\s*bool)", line), line
