@@ -13,16 +13,8 @@ description:
     what is missing, what would be lost if the cluster were lost now, and what the policy would remove next.
   - Runs on a member's host, and changes nothing.
   - Fails when not one repository can be read.
-attributes:
-  check_mode:
-    description: Reads only, in check mode as well.
-    support: full
-  diff_mode:
-    description: Nothing changes, so there is nothing to show.
-    support: none
-  idempotent:
-    description: When run twice, the second run changes nothing.
-    support: full
+extends_documentation_fragment:
+  - matriarch.pgcluster.reads_only
 options:
   settings:
     description: Where the host keeps what is declared of the backups.

@@ -26,9 +26,10 @@ attributes:
     support: full
 options:
   state:
-    description: V(ready) makes ready what is not, V(checked) only looks.
+    description: V(ready) makes ready what is not, V(checked) only looks, V(shared) fails where this member does not see
+      what another one has made ready.
     type: str
-    choices: [ready, checked]
+    choices: [ready, checked, shared]
     default: ready
   keys:
     description:
@@ -80,7 +81,10 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.s3 imp
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import engine
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, Refused
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import SETTINGS_FILE, Settings
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_repository import not_ready
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_repository import (
+    not_ready,
+    refuse_unshared,
+)
 
 
 def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -90,6 +94,8 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         verify_locks(settings, params["keys"])
     catalog = engine(settings.engine).catalog(settings, command.call)
     missing = not_ready(catalog, settings, system_identifier(settings))
+    if params["state"] == "shared":
+        refuse_unshared(missing, settings)
     acts = params["state"] == "ready" and bool(missing) and leads(settings)
     if acts and not check_mode:
         command.call(engine(settings.engine).prepare(settings))
@@ -121,7 +127,7 @@ def main() -> None:
     """Run as an Ansible module."""
     module = AnsibleModule(
         argument_spec={
-            "state": {"type": "str", "choices": ["ready", "checked"], "default": "ready"},
+            "state": {"type": "str", "choices": ["ready", "checked", "shared"], "default": "ready"},
             "keys": {"type": "list", "elements": "list", "default": [], "no_log": True},
             "settings": {"type": "path", "default": SETTINGS_FILE},
         },

@@ -13,16 +13,8 @@ description:
     storage asks for reading.
   - Tells in addition which backups could not be restored because something that they need is not there.
   - Runs on a member's host, and changes nothing. Finding something bad is an answer, no failure.
-attributes:
-  check_mode:
-    description: Reads only, in check mode as well.
-    support: full
-  diff_mode:
-    description: Nothing changes, so there is nothing to show.
-    support: none
-  idempotent:
-    description: When run twice, the second run changes nothing.
-    support: full
+extends_documentation_fragment:
+  - matriarch.pgcluster.reads_only
 options:
   settings:
     description: Where the host keeps what is declared of the backups.

@@ -48,16 +48,8 @@ options:
     description: Seconds until the attempt is given up.
     type: float
     default: 30.0
-attributes:
-  check_mode:
-    description: Connects and reads only.
-    support: full
-  diff_mode:
-    description: Nothing changes that a user would see.
-    support: none
-  idempotent:
-    description: When run twice, the second run changes nothing.
-    support: full
+extends_documentation_fragment:
+  - matriarch.pgcluster.reads_only
 """
 
 EXAMPLES = r"""

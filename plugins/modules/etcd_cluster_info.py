@@ -15,17 +15,7 @@ description:
 extends_documentation_fragment:
   - matriarch.pgcluster.etcd
   - matriarch.pgcluster.tls
-attributes:
-  check_mode:
-    description: Can run in check mode and return what it would without it.
-    support: full
-  diff_mode:
-    description: Shows what has changed in diff mode.
-    support: N/A
-    details: The module changes nothing.
-  idempotent:
-    description: Running it twice in a row outside check mode changes nothing the second time.
-    support: full
+  - matriarch.pgcluster.reads_only
 options:
   members:
     description:

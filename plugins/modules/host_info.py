@@ -62,16 +62,8 @@ options:
       - The control node's clock when it sent the question, in seconds since 1970; needed for RV(host.clock_offset).
       - Given as C({{ now().timestamp() }}), it is computed for each host at the last moment.
     type: float
-attributes:
-  check_mode:
-    description: Reads only, in check mode as well.
-    support: full
-  diff_mode:
-    description: Nothing changes, so there is nothing to show.
-    support: none
-  idempotent:
-    description: When run twice, the second run changes nothing.
-    support: full
+extends_documentation_fragment:
+  - matriarch.pgcluster.reads_only
 """
 
 EXAMPLES = r"""

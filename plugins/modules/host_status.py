@@ -44,16 +44,8 @@ options:
     type: list
     elements: str
     default: []
-attributes:
-  check_mode:
-    description: Reads only, in check mode as well.
-    support: full
-  diff_mode:
-    description: Nothing changes, so there is nothing to show.
-    support: none
-  idempotent:
-    description: When run twice, the second run changes nothing.
-    support: full
+extends_documentation_fragment:
+  - matriarch.pgcluster.reads_only
 """
 
 EXAMPLES = r"""

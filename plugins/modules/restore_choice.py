@@ -13,17 +13,8 @@ description:
     lies on the way to its timeline, and has all its log.
   - Refuses, with what is available, where none leads there.
   - Changes nothing.
-attributes:
-  check_mode:
-    description: Can run in check mode and return what it would without it.
-    support: full
-  diff_mode:
-    description: Shows what has changed in diff mode.
-    support: N/A
-    details: The module changes nothing.
-  idempotent:
-    description: Running it twice in a row outside check mode changes nothing the second time.
-    support: full
+extends_documentation_fragment:
+  - matriarch.pgcluster.reads_only
 options:
   target:
     description: Where the recovery ends, as P(matriarch.pgcluster.recovery_target#filter) writes it.

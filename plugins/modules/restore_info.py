@@ -12,17 +12,8 @@ description:
   - Tells whether a data directory holds nothing, the former data or the restored data, how far a copy beside it has
     come, and what a plan needs to know of the host.
   - Changes nothing.
-attributes:
-  check_mode:
-    description: Can run in check mode and return what it would without it.
-    support: full
-  diff_mode:
-    description: Shows what has changed in diff mode.
-    support: N/A
-    details: The module changes nothing.
-  idempotent:
-    description: Running it twice in a row outside check mode changes nothing the second time.
-    support: full
+extends_documentation_fragment:
+  - matriarch.pgcluster.reads_only
 options:
   data_directory:
     description: The member's data directory.

@@ -58,6 +58,8 @@ class Cluster:
     postgres: tuple[Machine, ...]
     proxy: tuple[Machine, ...]
     vip: str
+    repositories: int
+    """How many hold its backups."""
 
     def __str__(self) -> str:
         return self.name
@@ -138,6 +140,7 @@ def cluster(name: str, sources: tuple[str, ...], groups: Mapping[str, list[str]]
         postgres=tuple(machine(host, hosts[host]) for host in own["postgres"]),
         proxy=tuple(machine(host, hosts[host]) for host in own["proxy"]),
         vip=str(hosts[own["proxy"][0]].get("pgcluster_vip", "")).partition("/")[0],
+        repositories=hosts[own["postgres"][0]]["repositories"],
     )
 
 
@@ -147,7 +150,8 @@ def rendered(loader: DataLoader, variables: Mapping[str, Any]) -> dict[str, Any]
     templar = Templar(loader, variables=variables)
     said = {name: templar.template(value) for name, value in variables.items() if name.startswith(wanted)}
     name = said.get("pgcluster_name", "main")
-    return {"pgcluster_etcd_name": name, **said, "pgcluster_name": name}
+    repositories = len(variables.get("backup_repositories", ()))
+    return {"pgcluster_etcd_name": name, **said, "pgcluster_name": name, "repositories": repositories}
 
 
 def machine(name: str, variables: Mapping[str, Any]) -> Machine:

@@ -33,9 +33,10 @@ def boot(place: Place, hosts: Sequence[Host]) -> None:
     """Switch on; also after a restart of this machine, when network and mounts are gone."""
     place.known_hosts.write_text(keys.known_hosts(place.hosts()))
     network.up(place.subnet())
+    place.shared.mkdir(exist_ok=True)
     parallel(disk.attach, hosts)
     for target in hosts:
-        power.on(target)
+        power.on(target, place.shared)
 
 
 def wait(place: Place, hosts: Sequence[Host], tell: Tell) -> None:

@@ -34,6 +34,11 @@ class Place:
     def known_hosts(self) -> Path:
         return self.folder / "known_hosts"
 
+    @property
+    def shared(self) -> Path:
+        """What every host has at /srv/shared, like a file server's export. No host can be called so."""
+        return self.folder / ".shared"
+
     def packages(self, of: Host) -> PackageCache:
         return PackageCache(self.folders.cache / of.record.suite, Path(of.record.image).name)
 

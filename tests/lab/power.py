@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 from . import cgroup, delay, network
 from .errors import LabError
@@ -18,6 +19,7 @@ from .shell import attempt, wait_until
 
 DEADLINE = 90.0  # seconds from power on to a booted system
 START = 10.0  # seconds until the first process runs
+SHARED = "/srv/shared"
 REBOOT = 133  # the exit code by which systemd-nspawn says that the host wants to be booted again
 
 
@@ -25,8 +27,8 @@ def is_on(host: Host) -> bool:
     return bool(cgroup.of_host(host).pids())
 
 
-def on(host: Host) -> None:
-    """Boot the host from its disk as it was left; returns as soon as systemd-nspawn runs."""
+def on(host: Host, shared: Path) -> None:
+    """Boot the host from its disk as it was left, with the folder that all share; returns once systemd-nspawn runs."""
     if is_on(host):
         return
     group = cgroup.of_host(host)
@@ -34,7 +36,7 @@ def on(host: Host) -> None:
     network.unplug(host)  # what is left of the last time
     with host.console.open("ab") as console:
         subprocess.run(
-            group.enclose_again(_nspawn(host), REBOOT),
+            group.enclose_again(_nspawn(host, shared), REBOOT),
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=console,
@@ -45,7 +47,7 @@ def on(host: Host) -> None:
         raise LabError(f"{host.name}: systemd-nspawn did not start within {START:.0f} s; see {host.console}")
 
 
-def _nspawn(host: Host) -> list[str]:
+def _nspawn(host: Host, shared: Path) -> list[str]:
     return [
         "systemd-nspawn",
         "--quiet",
@@ -55,6 +57,7 @@ def _nspawn(host: Host) -> list[str]:
         f"--machine={host.machine}",
         f"--hostname={host.name}",
         f"--network-bridge={host.subnet.bridge}",
+        f"--bind={shared}:{SHARED}",
         "--resolv-conf=off",
         "--timezone=off",
         "--link-journal=no",

@@ -129,7 +129,7 @@ def test_a_lost_leader_leaves_no_gap(
     lost = leading(cluster)
     for _segment in range(2):
         fill(login, lost, FILL)
-    time.sleep(2)  # until its standbys have them as well; nobody can ask for that while the leader is to be lost
+    eventually("its standbys have them as well", WHOLE_SECONDS, lambda: is_streamed(cluster, login, lost))
     lab.power_cut(lost.name)
     try:
         assert dead_repository() > 0, "the repository was never asked"
@@ -140,6 +140,13 @@ def test_a_lost_leader_leaves_no_gap(
     finally:
         lab.start(lost.name)
     eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
+
+
+def is_streamed(cluster: Cluster, login: Login, leader: Machine) -> bool:
+    """Whether every other member has on disk all that the leader wrote."""
+    asked = "SELECT count(*) FROM pg_stat_replication WHERE flush_lsn >= pg_current_wal_flush_lsn()"
+    having = login(leader).check_output(f'runuser -u postgres -- psql -qXAtc "{asked}"')
+    return int(having) == len(cluster.postgres) - 1
 
 
 def takes_writes(cluster: Cluster, login: Login, former: Machine) -> bool:

@@ -22,6 +22,15 @@ def not_ready(catalog: Catalog, settings: Settings, ours: str) -> tuple[int, ...
     return tuple(number for number in every if number not in catalog.systems and number not in catalog.problems)
 
 
+def refuse_unshared(missing: tuple[int, ...], settings: Settings) -> None:
+    """Raises Refused when this member sees nothing of a repository that the leader has made ready."""
+    for number in missing:
+        where = settings.repositories[number - 1].label
+        told = f"{settings.member} sees nothing of {where}, which has been made ready from the leader's host"
+        advice = "mount the same directory on every member's host, writable for postgres, then run this again"
+        raise Refused(f"{told}. Next: {advice}", repository=number)
+
+
 def _foreign(settings: Settings, number: int, system: str, ours: str) -> str:
     where = settings.repositories[number - 1].label
     whose = f"{settings.cluster} is {ours}" if ours else f"{settings.cluster} has no data yet"

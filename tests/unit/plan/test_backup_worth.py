@@ -12,7 +12,10 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup i
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.wal import SEGMENT_BYTES, Fork, Segment
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_policy import expired, restorable
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_report import Archiver, report
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_repository import not_ready
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_repository import (
+    not_ready,
+    refuse_unshared,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_wal import (
     missing_since,
     reach,
@@ -161,6 +164,11 @@ class TestRepositories:
     def test_another_clusters_is_refused(self, ours, advice):
         with pytest.raises(Refused, match=f"backups of another PostgreSQL.*{advice}"):
             not_ready(catalog(), settings(), ours)
+
+    def test_one_that_this_member_does_not_see_is_refused(self):
+        refuse_unshared((), settings())
+        with pytest.raises(Refused, match=r"sees nothing of /mnt/backups.*mount the same directory"):
+            refuse_unshared((1,), settings(repositories=[{"type": "directory", "path": "/mnt/backups"}]))
 
 
 class TestReport:

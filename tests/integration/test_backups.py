@@ -1,0 +1,90 @@
+"""Wherever backups are declared: every repository holds one without a gap, all of it is sound, and it brings back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from integration.backups import gaps, told
+from integration.inventory import Cluster
+from integration.operations import is_whole, play
+from integration.watch import Connect, database_of_our_own, eventually, value
+
+FIRST_BACKUP_SECONDS = 300
+RESTORE_SECONDS = 900
+WHOLE_SECONDS = 120
+
+
+@pytest.fixture(autouse=True)
+def _declared(cluster: Cluster) -> None:
+    if not cluster.repositories:
+        pytest.skip("this inventory declares no backups")
+
+
+@pytest.fixture(scope="module")
+def database(cluster: Cluster, connect: Connect) -> Iterator[str]:
+    yield from database_of_our_own(connect, cluster, "restore_verification")
+
+
+def is_restorable(cluster: Cluster) -> bool:
+    held = {each["repository"] for each in told(cluster)["backups"] if each["restorable"]}
+    return held == set(range(1, cluster.repositories + 1))
+
+
+def test_every_repository_holds_a_backup(cluster: Cluster) -> None:
+    eventually("each has one that can be restored", FIRST_BACKUP_SECONDS, lambda: is_restorable(cluster))
+    assert gaps(told(cluster)) == []
+
+
+def test_what_they_hold_is_sound(cluster: Cluster) -> None:
+    done = play(cluster, "backup_verify")
+    assert done.ok, done.tail
+
+
+def write(connect: Connect, cluster: Cluster, database: str, by: str, then: str = "SELECT 1") -> Any:
+    """A row; what a statement after it answers."""
+    with connect(cluster.rw[0], dbname=database) as session:
+        session.execute("INSERT INTO written (by) VALUES (%s)", (by,))
+        return value(session, then)
+
+
+def by_name(connect: Connect, cluster: Cluster, database: str) -> str:
+    write(connect, cluster, database, "before", "SELECT pg_create_restore_point('release')::text")
+    return "name:release"
+
+
+def by_position(connect: Connect, cluster: Cluster, database: str) -> str:
+    return "lsn:" + str(write(connect, cluster, database, "before", "SELECT pg_current_wal_lsn()::text"))
+
+
+def by_backup(connect: Connect, cluster: Cluster, database: str) -> str:
+    """The moment at which a backup ends."""
+    write(connect, cluster, database, "before")
+    done = play(cluster, "backup")
+    assert done.ok, done.tail
+    return "immediate"
+
+
+@pytest.mark.parametrize("mark", [by_name, by_position, by_backup])
+def test_back_to_a_mark(
+    cluster: Cluster, connect: Connect, database: str, mark: Callable[[Connect, Cluster, str], str]
+) -> None:
+    if len(cluster.postgres) > 1 and mark is not by_name:
+        pytest.skip("members are made anew each time: one mark is enough here")
+    target = mark(connect, cluster, database)
+    write(connect, cluster, database, "after")
+    done = play(cluster, "restore", target=target, confirm=cluster.name, delete_former=True, seconds=RESTORE_SECONDS)
+    assert done.ok, done.tail
+    eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
+    for endpoint in cluster.endpoints:
+        eventually(
+            f"{endpoint} has what was written before, and no more",
+            WHOLE_SECONDS,
+            lambda endpoint=endpoint: last(connect, endpoint, database) == "before",  # type: ignore[misc]
+        )
+
+
+def last(connect: Connect, endpoint: Any, database: str) -> Any:
+    with connect(endpoint, dbname=database) as session:
+        return value(session, "SELECT by FROM written ORDER BY id DESC LIMIT 1")
