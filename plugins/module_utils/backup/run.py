@@ -118,7 +118,7 @@ def expire(settings: Settings, repository: int, lock: BackupLock) -> None:
     if not set(restorable(held)).difference(gone):
         names = ", ".join(backup.label for backup in gone)
         raise Refused(f"{names} would go by age, but nothing else in the repository can be restored: all of it stays")
-    command.work(chosen.expire(settings, repository), lock.lost)
+    command.work(chosen.expire(settings, repository, gone), lock.lost)
     look(settings, State.read(), now)
 
 
