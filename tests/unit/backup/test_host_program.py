@@ -155,7 +155,9 @@ class TestMending:
 class TestState:
     def test_what_was_written_is_read(self, tmp_path):
         path = str(tmp_path / "state.json")
-        state = State(attempted_at="2026-11-20T01:00:00Z", failure="x").seen(catalog([backup("a", NOON)]), "", NOON)
+        state = State(attempted_at="2026-11-20T01:00:00Z", failure="x").seen(
+            catalog([backup("a", NOON)]), "", NOON, "p"
+        )
         state.write(path)
         assert State.read(path) == state
 
@@ -166,13 +168,17 @@ class TestState:
 
     def test_of_a_repository_that_could_not_be_read_the_former_look_counts(self):
         both = catalog([backup("a", NOON), backup("b", NOON, repository=2)])
-        first = State().seen(both, "", NOON)
-        later = first.seen(catalog([backup("c", NOON + timedelta(days=1))], problems={2: "no route"}), "", NOON)
+        first = State().seen(both, "", NOON, "p")
+        later = first.seen(catalog([backup("c", NOON + timedelta(days=1))], problems={2: "no route"}), "", NOON, "p")
         assert [later.newest[number]["label"] for number in ("1", "2")] == ["c", "b"]
         assert later.problems == {"2": "no route"}
 
+    def test_of_another_repository_in_its_place_nothing_is_known(self):
+        state = State().seen(catalog([backup("a", NOON)]), "", NOON, "p")
+        assert state.seen(catalog(problems={1: "no route"}), "", NOON, "q").newest == {}
+
     def test_whether_every_repository_has_one(self):
-        state = State().seen(catalog([backup("a", NOON)]), "", NOON)
+        state = State().seen(catalog([backup("a", NOON)]), "", NOON, "p")
         begun = NOON - timedelta(minutes=5)
         assert state.begun_since(begun, 1)
         assert not state.begun_since(begun + timedelta(seconds=1), 1)
@@ -181,7 +187,7 @@ class TestState:
     def test_what_the_status_gets(self, tmp_path):
         (tmp_path / "settings.json").write_text(json.dumps(backup_settings({**declared(), "repositories": [S3]})))
         State(attempted_at="2026-11-21T01:00:00Z", failure="x").seen(
-            catalog([backup("a", NOON)], wal(1, [4])), "W", NOON
+            catalog([backup("a", NOON)], wal(1, [4])), "W", NOON, "p"
         ).write(str(tmp_path / "state"))
         Mended(2, "y").write(str(tmp_path / "wal"))
         paths = [str(tmp_path / each) for each in ("settings.json", "state", "wal")]
