@@ -170,7 +170,9 @@ class TestTake:
 
         def run(_settings: Settings, _number: int, _tool: str, options: list[str], _words: Any = ()) -> None:
             storage.ran.append(("backup", 1, options, ()))
-            storage.held[1][f"base/{LABEL}/backup.info"] = made or f"status=DONE\nend_wal={NAME}\n".encode()
+            storage.held[1][f"base/{LABEL}/backup.info"] = (
+                made or f"status=DONE\nend_wal={NAME}\nend_xlog=0/6000120\n".encode()
+            )
 
         def end(_settings: Settings, address: str, segment: str) -> str:
             asked.append(address)
@@ -202,6 +204,12 @@ class TestTake:
         with pytest.raises(MatriarchError, match="no route"):
             base.take(settings(), 1, "")
         assert storage.ran == []
+
+
+@pytest.mark.parametrize(("position", "segment"), [("0/6000001", NAME), ("0/7000000", NAME), ("0/6000120", NAME)])
+def test_a_segment_that_is_still_empty_is_not_waited_for(position, segment):
+    named = "000000010000000000000007" if position == "0/7000000" else NAME
+    assert base.last_segment({"end_wal": named, "end_xlog": position}) == segment
 
 
 def test_a_data_directory_is_measured_without_what_no_backup_has(tmp_path):

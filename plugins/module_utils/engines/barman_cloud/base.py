@@ -19,7 +19,9 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud.catalog import DONE, fields
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud.leader import end_segment
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model import lsn
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.wal import Segment
 
 FAILED = "FAILED"
 LOG_SECONDS = 300
@@ -47,7 +49,13 @@ def take(settings: Settings, number: int, leader: str) -> None:
     made = [note for label, note in notes(bucket).items() if label not in before and note.get("status") == DONE]
     if not made:
         raise MatriarchError(f"{bucket.label}: the backup was made, but the repository does not show it")
-    await_log(settings, bucket, made[-1]["end_wal"], leader)
+    await_log(settings, bucket, last_segment(made[-1]), leader)
+
+
+def last_segment(note: dict[str, str]) -> str:
+    """The segment that holds the last byte of a backup's WAL. Barman names the next one where that is empty yet."""
+    timeline = Segment.parse(note["end_wal"]).timeline
+    return Segment.holding(timeline, lsn.parse(note["end_xlog"]) - 1).name()
 
 
 def await_log(settings: Settings, bucket: Bucket, segment: str, leader: str) -> None:

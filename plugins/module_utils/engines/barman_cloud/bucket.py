@@ -35,6 +35,19 @@ class Object:
     at: float
 
 
+class Body:
+    """A file to read from. What breaks off raises MatriarchError."""
+
+    def __init__(self, bucket: Bucket, stream: Any) -> None:
+        self._bucket, self._stream = bucket, stream
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, all of them without a size."""
+        with self._bucket.words():
+            content: bytes = self._stream.read(size if size >= 0 else None)
+        return content
+
+
 class Bucket:
     """Every method raises MatriarchError with the storage's words. Keys are below the cluster's prefix."""
 
@@ -43,7 +56,7 @@ class Bucket:
         self.label = self.repository.label
         self._prefix = layout.prefix(self.repository, settings.cluster)
         os.environ.update(configuration.environment(settings))
-        with self._words():
+        with self.words():
             self._client = boto3.Session(profile_name=layout.profile(number)).client(
                 "s3",
                 endpoint_url=layout.endpoint(self.repository),
@@ -52,7 +65,7 @@ class Bucket:
 
     def objects(self, below: str = "") -> Iterator[Object]:
         """All objects whose names begin so. A bucket that does not exist is an error."""
-        with self._words():
+        with self.words():
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.repository.bucket, Prefix=self._prefix + below
             )
@@ -65,31 +78,29 @@ class Bucket:
         """Whether there is such an object."""
         return any(each.key == key for each in self.objects(key))
 
-    def open(self, key: str) -> Any:
+    def open(self, key: str) -> Body:
         """An object's content, to be read as it comes."""
-        with self._words():
-            return self._client.get_object(Bucket=self.repository.bucket, Key=self._prefix + key)["Body"]
+        with self.words():
+            return Body(self, self._client.get_object(Bucket=self.repository.bucket, Key=self._prefix + key)["Body"])
 
     def read(self, key: str) -> bytes:
         """An object's content."""
-        body = self.open(key)
-        with self._words():
-            content: bytes = body.read()
-        return content
+        return self.open(key).read()
 
     def write(self, key: str, content: bytes, **how: str) -> None:
         """Make an object; `how` in AWS's words."""
-        with self._words():
+        with self.words():
             self._client.put_object(Bucket=self.repository.bucket, Key=self._prefix + key, Body=content, **how)
 
     def encryption(self, key: str) -> str:
         """How the storage says that it has encrypted an object; empty where it has not."""
-        with self._words():
+        with self.words():
             told = self._client.head_object(Bucket=self.repository.bucket, Key=self._prefix + key)
         return str(told.get("ServerSideEncryption") or "")
 
     @contextmanager
-    def _words(self) -> Iterator[None]:
+    def words(self) -> Iterator[None]:
+        """What goes wrong within is told as a MatriarchError."""
         if boto3 is None:
             raise MatriarchError("the Python library boto3 is missing; install barman-cli-cloud")
         try:

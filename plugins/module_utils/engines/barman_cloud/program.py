@@ -29,7 +29,7 @@ FAILED = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the verb says; the exit code."""
     options = parser().parse_args(arguments)
-    logging.basicConfig(level=logging.CRITICAL)  # what Barman says is told by whoever called it
+    logging.basicConfig(level=logging.ERROR, handlers=[logging.NullHandler()])  # Barman's words are told in our errors
     try:
         return _VERBS[options.verb](Settings.read(options.settings), options) or 0
     except MatriarchError as error:

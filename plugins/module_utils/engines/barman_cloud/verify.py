@@ -74,6 +74,9 @@ def _of_backup(bucket: Bucket, label: str, tarballs: list[str]) -> Iterator[str]
     for key in tarballs:
         try:
             names |= members(bucket, key)
+        except MatriarchError as error:
+            yield str(error)
+            return
         except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
             yield f"{bucket.label}: {key} is damaged: {error}"
             return
