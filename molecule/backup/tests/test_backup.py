@@ -208,11 +208,12 @@ def test_a_corrupted_object_is_found(cluster: Cluster, storage: Storage, engine:
     assert sound.ok, sound.tail
     path = storage.any_segment(engine.archive)
     content = storage.read(path)
+    aside = storage.put_aside(path)
     storage.write(path, content[:-100] + bytes(100))
     try:
         found = play(cluster, "backup_verify")
     finally:
-        storage.write(path, content)
+        storage.bring_back(aside)
     assert not found.ok
     assert "s3://backups/main" in found.said
     assert play(cluster, "backup_verify").ok
