@@ -15,13 +15,6 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 
-try:
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
-except ImportError:  # only hosts have it, and only they use it
-    boto3 = None
-
 CONNECT_SECONDS = 5
 ANSWER_SECONDS = 60
 
@@ -57,6 +50,10 @@ class Bucket:
         self._prefix = layout.prefix(self.repository, settings.cluster)
         os.environ.update(configuration.environment(settings))
         with self.words():
+            # Not above, for it takes its time to load, and most turns of an archiver that is behind need none of it.
+            import boto3
+            from botocore.config import Config
+
             self._client = boto3.Session(profile_name=layout.profile(number)).client(
                 "s3",
                 endpoint_url=layout.endpoint(self.repository),
@@ -101,8 +98,10 @@ class Bucket:
     @contextmanager
     def words(self) -> Iterator[None]:
         """What goes wrong within is told as a MatriarchError."""
-        if boto3 is None:
-            raise MatriarchError("the Python library boto3 is missing; install barman-cli-cloud")
+        try:
+            from botocore.exceptions import BotoCoreError, ClientError
+        except ImportError as error:
+            raise MatriarchError(f"{error}; install barman-cli-cloud") from error
         try:
             yield
         except (BotoCoreError, ClientError) as error:

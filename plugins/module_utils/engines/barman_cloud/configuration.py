@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud import layout
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud import ahead, layout
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.engine import HostFiles, Program, Secrets
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Repository, Settings
 
@@ -44,7 +44,7 @@ def host_files(settings: Settings, secrets: Secrets) -> HostFiles:
     ]
     keys = {"path": credentials_file(settings), "owner": "postgres", "group": "postgres", "mode": "0600"}
     return HostFiles(
-        directories=[{"path": place}],
+        directories=[{"path": place}, {"path": ahead.SPOOL, "owner": "postgres", "group": "postgres", "mode": "0750"}],
         files=[
             *authorities,
             {"path": layout.settings_file(settings), "content": json.dumps(asdict(settings), indent=1) + "\n"},

@@ -54,7 +54,7 @@ class BarmanCloud:
         return [*_program(settings), "push"]
 
     def push_at_once(self, settings: Settings) -> Argv:
-        return self.push(settings)
+        return [*self.push(settings), "--alone"]
 
     def fetch(self, settings: Settings) -> str:
         return " ".join([*_program(settings), "fetch", "%f", '"%p"'])

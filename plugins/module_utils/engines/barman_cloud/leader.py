@@ -5,13 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
-
-try:
-    import psycopg2
-except ImportError:  # only hosts have it, and only they use it
-    psycopg2 = None
 
 SECONDS = 5
 END = "SELECT pg_switch_wal() WHERE pg_walfile_name(pg_current_wal_insert_lsn()) <= %s"
@@ -20,8 +14,8 @@ END = "SELECT pg_switch_wal() WHERE pg_walfile_name(pg_current_wal_insert_lsn())
 
 def end_segment(settings: Settings, address: str, segment: str) -> str:
     """Have the leader begin a new segment if it still writes this one; why it would not, empty where it did."""
-    if psycopg2 is None:
-        raise MatriarchError("the Python library psycopg2 is missing; install python3-psycopg2")
+    import psycopg2  # it comes with Barman; only hosts have it
+
     try:
         connection = psycopg2.connect(
             host=address,

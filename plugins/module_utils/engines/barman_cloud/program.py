@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.instance import system_identifier
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud import base, layout, tools, wal
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud.ahead import Ahead
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud.bucket import Bucket
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud.verify import problems
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, Refused
@@ -46,7 +47,9 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser("prepare", help="note whose the repositories are")
     verbs.add_parser("list", help="tell what there is, as JSON")
     verbs.add_parser("verify", help="read everything; what is bad, as JSON")
-    verbs.add_parser("push", help="archive a file of WAL").add_argument("path", type=Path)
+    pushed = verbs.add_parser("push", help="archive a file of WAL, and those that wait behind it")
+    pushed.add_argument("--alone", action="store_true", help="not those that wait behind it")
+    pushed.add_argument("path", type=Path)
     fetched = verbs.add_parser("fetch", help="bring a file of WAL")
     fetched.add_argument("name")
     fetched.add_argument("path")
@@ -125,7 +128,14 @@ def _verify(settings: Settings, _options: argparse.Namespace) -> None:
 
 
 def _push(settings: Settings, options: argparse.Namespace) -> None:
-    wal.push(settings, options.path)
+    def keep(path: Path) -> None:
+        wal.push(settings, path)
+
+    notes = Ahead(settings.place)
+    if options.alone:
+        keep(options.path)
+    elif not notes.was_sent(options.path):
+        notes.send(options.path, keep, settings.processes)
 
 
 def _fetch(settings: Settings, options: argparse.Namespace) -> int:

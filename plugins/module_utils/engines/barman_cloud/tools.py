@@ -9,6 +9,7 @@ import gzip
 import importlib
 import logging
 import tarfile
+import threading
 from typing import Any
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud import layout
@@ -64,11 +65,13 @@ def _extract(cloud: Any, key: str, directory: str) -> None:
 
 
 class _Words(logging.Handler):
-    """The last error that was logged."""
+    """The last error that was logged by this thread."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.last = ""
+        self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.last = record.getMessage()
+        if record.thread == self._thread:
+            self.last = record.getMessage()
