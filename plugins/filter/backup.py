@@ -25,12 +25,18 @@ PROGRAM = "backup/program.py"
 LAUNCHER = """#!/usr/bin/python3
 # Written by Matriarch: what the commands of the backups' engine run.
 import sys
+import traceback
 
 sys.path.insert(0, "{folder}")
 
-from {module} import main  # noqa: E402
+try:
+    from {module} import main
 
-sys.exit(main())
+    code = main()
+except Exception:
+    traceback.print_exc()
+    code = 70  # Python's own would be 1, and may mean something
+sys.exit(code)
 """
 SECRET = ("access_key", "secret_key")
 

@@ -14,7 +14,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from ansible_collections.matriarch.pgcluster.plugins.filter.backup import backup_program, backup_settings
+from ansible_collections.matriarch.pgcluster.plugins.filter.backup import (
+    backup_host_files,
+    backup_program,
+    backup_settings,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import command
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.lock import BackupLock, Busy
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.mend import mend
@@ -238,3 +242,30 @@ def test_the_program_runs_from_its_files_alone_without_ansible(tmp_path: Path) -
     )
     assert done.returncode == 1
     assert "this cluster has no backups" in done.stderr, done.stderr
+
+
+def launch(tmp_path: Path, *words: str, broken: bool = False) -> subprocess.CompletedProcess[str]:
+    """The program of an engine, as its files and its launcher lie on a host."""
+    plain = {**declared(), "engine": "barman_cloud", "repositories": [S3]}
+    wanted = backup_host_files(backup_settings(plain), {"passphrase": "", "keys": [["AK", "SK"]]})
+    for file in wanted["files"]:
+        path = tmp_path / file["path"].lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = file.get("content", "").replace("/usr/local/lib/", f"{tmp_path}/usr/local/lib/")
+        path.write_text("import nothing_of_that_name\n" if broken and path.name == "wal.py" else text, encoding="utf-8")
+    launcher = [sys.executable, "-I", str(tmp_path / "usr/local/libexec/matriarch-barman")]
+    told = f"--settings={tmp_path}/etc/matriarch/barman/settings.json"
+    return subprocess.run([*launcher, told, *words], capture_output=True, text=True, check=False)
+
+
+def test_an_engines_program_runs_from_its_files(tmp_path):
+    done = launch(tmp_path, "push", str(tmp_path / "000000010000000000000001"))
+    assert done.returncode == 2, done.stderr
+    assert "install barman-cli-cloud" in done.stderr
+
+
+def test_a_program_that_breaks_ends_with_no_code_that_means_something(tmp_path):
+    """With 1 it would tell PostgreSQL that the log ends here."""
+    done = launch(tmp_path, "fetch", "000000010000000000000001", "to", broken=True)
+    assert done.returncode == 70
+    assert "nothing_of_that_name" in done.stderr

@@ -18,6 +18,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 
 AES = "AES256"
+MODULES = {"wal-archive": "walarchive", "wal-restore": "walrestore", "backup-delete": "backup_delete"}
 FOR_ALL_OBJECTS = ("encryption", "sse-kms-key-id")
 """Options of the user's that do not concern base backups alone."""
 
@@ -30,7 +31,7 @@ def run(settings: Settings, number: int, tool: str, options: list[str], words: t
     said = _Words()
     logging.getLogger().addHandler(said)
     try:
-        program = importlib.import_module(f"barman.clients.cloud_{tool.replace('-', '_')}")
+        program = importlib.import_module(f"barman.clients.cloud_{MODULES.get(tool, tool)}")
         program.main([*place, *who, *options, layout.url(repository), settings.cluster, *words])
     except SystemExit as ended:
         if ended.code:
