@@ -23,7 +23,9 @@ class Wal:
     """A member's WAL, of which some waits; what was kept, and what a repository refuses."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.kept, self.refused = folder, [], set()
+        self.folder = folder
+        self.kept: list[str] = []
+        self.refused: set[str] = set()
         (folder / "archive_status").mkdir()
         self.notes = Ahead("here", folder / "spool")
         self.notes.spool.mkdir()

@@ -10,6 +10,7 @@ import io
 import json
 import struct
 import tarfile
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -183,8 +184,8 @@ class TestTake:
         clock = iter(range(0, 10000, 100))
         monkeypatch.setattr(tools, "run", run)
         monkeypatch.setattr(base, "end_segment", end)
-        monkeypatch.setattr(base.time, "sleep", lambda _seconds: None)
-        monkeypatch.setattr(base.time, "monotonic", lambda: next(clock))
+        quick = SimpleNamespace(sleep=lambda _seconds: None, monotonic=lambda: next(clock))
+        monkeypatch.setattr(base, "time", quick)
         base.take(settings(), 1, leader)
         return asked
 

@@ -86,7 +86,7 @@ def _of_backup(bucket: Bucket, label: str, tarballs: list[str]) -> Iterator[str]
 
 def members(bucket: Bucket, key: str) -> set[str]:
     """The files of a tarball, all of which is read. Raises as gzip and tarfile do where it is damaged."""
-    with gzip.GzipFile(fileobj=bucket.open(key)) as content:
+    with gzip.GzipFile(mode="rb", fileobj=bucket.open(key)) as content:
         with tarfile.open(fileobj=content, mode="r|") as archive:
             names = {each.name.removeprefix("./") for each in archive}
         while content.read(2**20):  # the checksum stands at the very end
