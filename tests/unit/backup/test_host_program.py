@@ -14,7 +14,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from ansible.errors import AnsibleFilterError
 from ansible_collections.matriarch.pgcluster.plugins.filter.backup import (
+    backup_encrypts,
     backup_host_files,
     backup_program,
     backup_settings,
@@ -269,3 +271,19 @@ def test_a_program_that_breaks_ends_with_no_code_that_means_something(tmp_path):
     done = launch(tmp_path, "fetch", "000000010000000000000001", "to", broken=True)
     assert done.returncode == 70
     assert "nothing_of_that_name" in done.stderr
+
+
+def test_what_an_engine_cannot_do_is_refused_with_its_words():
+    plain = {**declared(), "engine": "barman_cloud", "repositories": [S3], "compression": "lz4"}
+    with pytest.raises(AnsibleFilterError, match="backup_compression is lz4; with Barman Cloud it is gzip"):
+        backup_settings(plain)
+
+
+@pytest.mark.parametrize(("name", "encrypts"), [("pgbackrest", True), ("barman_cloud", False)])
+def test_who_needs_a_passphrase(name, encrypts):
+    assert backup_encrypts(name) is encrypts
+
+
+def test_an_engine_that_there_is_not_is_refused():
+    with pytest.raises(AnsibleFilterError, match="there is no backup engine 'tape'"):
+        backup_encrypts("tape")

@@ -54,7 +54,7 @@ class BarmanCloud:
         return [*_program(settings), "push"]
 
     def push_at_once(self, settings: Settings) -> Argv:
-        return [*self.push(settings), "--alone"]
+        return self.push(settings)
 
     def fetch(self, settings: Settings) -> str:
         return " ".join([*_program(settings), "fetch", "%f", '"%p"'])

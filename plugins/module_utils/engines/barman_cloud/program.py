@@ -48,7 +48,6 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser("list", help="tell what there is, as JSON")
     verbs.add_parser("verify", help="read everything; what is bad, as JSON")
     pushed = verbs.add_parser("push", help="archive a file of WAL, and those that wait behind it")
-    pushed.add_argument("--alone", action="store_true", help="not those that wait behind it")
     pushed.add_argument("path", type=Path)
     fetched = verbs.add_parser("fetch", help="bring a file of WAL")
     fetched.add_argument("name")
@@ -132,9 +131,7 @@ def _push(settings: Settings, options: argparse.Namespace) -> None:
         wal.push(settings, path)
 
     notes = Ahead(settings.place)
-    if options.alone:
-        keep(options.path)
-    elif not notes.was_sent(options.path):
+    if not notes.was_sent(options.path):
         notes.send(options.path, keep, settings.processes)
 
 
