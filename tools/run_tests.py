@@ -49,6 +49,7 @@ STAGES = (
     scenario("fleet", 5, ci=False),
     scenario("repository", 6, ci=False),
     scenario("backup", 20, ci=False),
+    scenario("barman", 20, ci=False),
 )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.engine import Secrets
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.engine import Program, Secrets
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import engine
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Repository, Settings
@@ -22,6 +22,22 @@ T = TypeVar("T")
 PACKAGE = "ansible_collections.matriarch.pgcluster.plugins.module_utils"
 SOURCES = Path(__file__).resolve().parents[1] / "module_utils"
 PROGRAM = "backup/program.py"
+LAUNCHER = """#!/usr/bin/python3
+# Written by Matriarch: what the commands of the backups' engine run.
+import sys
+import traceback
+
+sys.path.insert(0, "{folder}")
+
+try:
+    from {module} import main
+
+    code = main()
+except Exception:
+    traceback.print_exc()
+    code = 70  # Python's own would be 1, and may mean something
+sys.exit(code)
+"""
 SECRET = ("access_key", "secret_key")
 
 
@@ -29,10 +45,20 @@ def backup_packages(name: str) -> list[str]:
     return _told(lambda: list(engine(str(name)).packages()))
 
 
+def backup_encrypts(name: str) -> bool:
+    return _told(lambda: engine(str(name)).encrypts)
+
+
 def backup_settings(declared: Mapping[str, Any]) -> dict[str, Any]:
     plain = _plain(declared)
     repositories = [_repository(each, plain["cluster"]) for each in plain["repositories"]]
-    return _told(lambda: asdict(Settings.parse({**plain, "repositories": repositories})))
+    return asdict(_told(lambda: _accepted(Settings.parse({**plain, "repositories": repositories}))))
+
+
+def _accepted(settings: Settings) -> Settings:
+    if problem := engine(settings.engine).refusal(settings):
+        raise MatriarchError(problem)
+    return settings
 
 
 def _repository(declared: Mapping[str, Any], cluster: str) -> dict[str, Any]:
@@ -51,7 +77,23 @@ def backup_keys(repository: Mapping[str, Any]) -> list[str]:
 def backup_host_files(settings: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, Any]:
     parsed = _told(lambda: Settings.parse(_plain(settings)))
     told = Secrets(str(secrets["passphrase"]), tuple((str(key), str(secret)) for key, secret in secrets["keys"]))
-    return _told(lambda: asdict(engine(parsed.engine).host_files(parsed, told)))
+    wanted = _told(lambda: engine(parsed.engine).host_files(parsed, told))
+    files = asdict(wanted)
+    del files["program"]
+    if wanted.program:
+        library = backup_program(wanted.program.folder, wanted.program.source)
+        files["directories"] += library["directories"]
+        files["files"] += [*library["files"], _launcher(wanted.program)]
+    return files
+
+
+def _launcher(program: Program) -> dict[str, str]:
+    module = f"{PACKAGE}.{program.source.removesuffix('.py').replace('/', '.')}"
+    return {
+        "path": program.launcher,
+        "content": LAUNCHER.format(folder=program.folder, module=module),
+        "mode": "0755",
+    }
 
 
 def backup_commands(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,10 +102,10 @@ def backup_commands(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {"prepare": chosen.prepare(parsed), "push": chosen.push(parsed), "fetch": chosen.fetch(parsed)}
 
 
-def backup_program(folder: str) -> dict[str, list[dict[str, str]]]:
+def backup_program(folder: str, program: str = PROGRAM) -> dict[str, list[dict[str, str]]]:
     """The program's own file and all of the collection that it imports, below `folder` as Python looks for them."""
     below = Path(folder, *PACKAGE.split("."))
-    files = [{"path": str(below / name), "content": (SOURCES / name).read_text("utf-8")} for name in _needed(PROGRAM)]
+    files = [{"path": str(below / name), "content": (SOURCES / name).read_text("utf-8")} for name in _needed(program)]
     return {
         "directories": [{"path": path} for path in sorted({str(Path(f["path"]).parent) for f in files})],
         "files": files,
@@ -108,6 +150,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "backup_packages": backup_packages,
+            "backup_encrypts": backup_encrypts,
             "backup_settings": backup_settings,
             "backup_keys": backup_keys,
             "backup_host_files": backup_host_files,

@@ -63,6 +63,12 @@ repositories:
     stored_bytes:
       description: What all its backups take.
       type: int
+encrypted_by:
+  description:
+    - V(host) before anything leaves it, V(storage) when it came there, so that whoever runs the storage can read it, or
+      V(nobody).
+  returned: success
+  type: str
 backups:
   description: All backups, the oldest first.
   returned: success
@@ -183,7 +189,15 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     settings = Settings.read(params["settings"])
     archiver = archiver_of(settings)
     catalog = engine(settings.engine).catalog(settings, command.call)
-    return {"changed": False, **report(settings, catalog, archiver, datetime.now(UTC))}
+    told = report(settings, catalog, archiver, datetime.now(UTC))
+    return {"changed": False, "encrypted_by": encrypted_by(settings), **told}
+
+
+def encrypted_by(settings: Settings) -> str:
+    """Who encrypts what is kept."""
+    if not settings.encrypted:
+        return "nobody"
+    return "host" if engine(settings.engine).encrypts else "storage"
 
 
 def archiver_of(settings: Settings) -> Archiver | None:

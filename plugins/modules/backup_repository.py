@@ -92,6 +92,8 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     settings = Settings.read(params["settings"])
     if not check_mode:
         verify_locks(settings, params["keys"])
+        if params["state"] == "checked" and (asked := engine(settings.engine).check(settings)):
+            command.call(asked)
     catalog = engine(settings.engine).catalog(settings, command.call)
     missing = not_ready(catalog, settings, system_identifier(settings))
     if params["state"] == "shared":

@@ -10,6 +10,7 @@ from integration.inventory import Cluster, Machine
 from integration.operations import adhoc, members
 
 FILER_PORT = 18888
+BUCKETS = "/buckets"
 BUCKET = "backups"
 
 
@@ -36,7 +37,8 @@ class Storage:
     """The storage's inside: its file server, which asks nobody who he is."""
 
     def __init__(self, address: str) -> None:
-        self._root = f"http://{address}:{FILER_PORT}/buckets/{BUCKET}"
+        self._server = f"http://{address}:{FILER_PORT}"
+        self._root = f"{self._server}{BUCKETS}/{BUCKET}"
 
     def names(self, folder: str) -> list[str]:
         """The files and folders of a folder."""
@@ -59,6 +61,21 @@ class Storage:
     def write(self, path: str, content: bytes) -> None:
         request = urllib.request.Request(f"{self._root}/{path}", data=content, method="PUT")
         request.add_header("Content-Type", "application/octet-stream")
+        urllib.request.urlopen(request, timeout=10).close()
+
+    def put_aside(self, path: str) -> str:
+        """Move an object out of the bucket, with all that the server knows of it; where to."""
+        aside = f"/aside/{path}"
+        self._move(f"{BUCKETS}/{BUCKET}/{path}", aside)
+        return aside
+
+    def bring_back(self, aside: str) -> None:
+        path = f"{BUCKETS}/{BUCKET}/{aside.removeprefix('/aside/')}"
+        self.delete(aside.removeprefix("/aside/"))
+        self._move(aside, path)
+
+    def _move(self, path: str, to: str) -> None:
+        request = urllib.request.Request(f"{self._server}{to}?mv.from={path}", method="POST")
         urllib.request.urlopen(request, timeout=10).close()
 
     def delete(self, path: str) -> None:

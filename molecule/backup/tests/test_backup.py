@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from integration.backup_engines import ENGINES, Engine
 from integration.backups import Storage, gaps, leading, told
 from integration.inventory import Cluster, Machine
 from integration.load import Load
@@ -72,17 +73,18 @@ def state(login: Login, machine: Machine) -> str:
     return str(login(machine).check_output("cat /var/lib/matriarch/backup/state.json"))
 
 
-def test_on_demand(connect: Connect, cluster: Cluster, database: str) -> None:
+def test_on_demand(connect: Connect, cluster: Cluster, database: str, engine: Engine) -> None:
+    kind = engine.kinds[-1]
     before = {each["label"] for each in told(cluster)["backups"]}
-    plan = play(cluster, "backup", check=True, type="differential")
+    plan = play(cluster, "backup", check=True, type=kind)
     assert plan.ok, plan.tail
-    assert "would make a differential backup" in plan.said
+    assert f"would make a {kind} backup" in plan.said
     assert {each["label"] for each in told(cluster)["backups"]} == before
 
-    done = play(cluster, "backup", type="differential")
+    done = play(cluster, "backup", type=kind)
     assert done.ok, done.tail
     new = [each for each in told(cluster)["backups"] if each["label"] not in before]
-    assert [(each["kind"], each["restorable"]) for each in new] == [("differential", True)]
+    assert [(each["kind"], each["restorable"]) for each in new] == [(kind, True)]
     assert new[0]["label"] in done.said
 
 
@@ -156,15 +158,13 @@ def takes_writes(cluster: Cluster, login: Login, former: Machine) -> bool:
 
 
 def test_a_backup_whose_host_dies_leaves_nothing_behind(
-    connect: Connect, cluster: Cluster, login: Login, database: str, lab: Lab
+    connect: Connect, cluster: Cluster, login: Login, database: str, lab: Lab, engine: Engine
 ) -> None:
     """Fault H05: the lock ends with its lease, and another member makes the next one."""
     plan = play(cluster, "backup", check=True, type="full")
     maker = next(m for m in cluster.postgres if f"{m.name} would make" in plan.said)
     login(maker).run_expect([0], "systemd-run --unit=doomed --uid=postgres /usr/local/libexec/matriarch-backup take")
-    eventually(
-        "the backup runs", 60, lambda: "pgbackrest" in login(maker).run("pgrep -a -f 'pgbackrest.* backup'").stdout
-    )
+    eventually("the backup runs", 60, lambda: login(maker).run("pgrep -f %s", engine.working).rc == 0)
     lab.power_cut(maker.name)
     before = {each["label"] for each in told(cluster)["backups"]}
     try:
@@ -189,25 +189,38 @@ def test_a_dump_has_every_row(cluster: Cluster, login: Login, database: str) -> 
     assert rows == int(login(leading(cluster)).check_output(counted)) > 0
 
 
-def test_another_passphrase_is_refused_before_anything_changes(cluster: Cluster, login: Login) -> None:
+def test_another_passphrase_is_refused_before_anything_changes(cluster: Cluster, login: Login, engine: Engine) -> None:
     """Fault H07."""
-    before = login(cluster.postgres[0]).check_output("sha256sum /etc/pgbackrest/pgbackrest.conf")
+    if not engine.encrypts:
+        pytest.skip("it has no passphrase: the storage encrypts")
+    before = login(cluster.postgres[0]).check_output("sha256sum %s", engine.configuration)
     done = play(cluster, "site", backup_passphrase="this is not the one")
     assert not done.ok
     assert "is another one" in done.stdout
-    assert login(cluster.postgres[0]).check_output("sha256sum /etc/pgbackrest/pgbackrest.conf") == before
+    assert login(cluster.postgres[0]).check_output("sha256sum %s", engine.configuration) == before
 
 
-def test_a_corrupted_object_is_found(cluster: Cluster, storage: Storage) -> None:
+def test_another_engine_is_refused_before_anything_changes(cluster: Cluster, login: Login, engine: Engine) -> None:
+    other = next(name for name in ENGINES if name != engine.name)
+    files = "sha256sum /etc/matriarch/backup/settings.json /usr/local/libexec/matriarch-archive"
+    before = login(cluster.postgres[0]).check_output(files)
+    done = play(cluster, "site", backup_engine=other)
+    assert not done.ok
+    assert f"-e backup_change_engine={other}" in done.said, done.tail
+    assert login(cluster.postgres[0]).check_output(files) == before
+
+
+def test_a_corrupted_object_is_found(cluster: Cluster, storage: Storage, engine: Engine) -> None:
     sound = play(cluster, "backup_verify")
     assert sound.ok, sound.tail
-    path = storage.any_segment("main/archive/main/17-1")
+    path = storage.any_segment(engine.archive)
     content = storage.read(path)
+    aside = storage.put_aside(path)
     storage.write(path, content[:-100] + bytes(100))
     try:
         found = play(cluster, "backup_verify")
     finally:
-        storage.write(path, content)
+        storage.bring_back(aside)
     assert not found.ok
     assert "s3://backups/main" in found.said
     assert play(cluster, "backup_verify").ok

@@ -62,7 +62,7 @@ def _is_quiet(settings: Settings, state: State, now: datetime) -> bool:
     """Whether there is nothing to be done that a look at the repositories could show."""
     if state.failure and state.attempted_at > shown(now - RETRY):
         return True
-    is_fresh = state.checked_at > shown(now - LOOK_AGAIN) and not state.problems
+    is_fresh = state.checked_at > shown(now - LOOK_AGAIN) and state.place == settings.place and not state.problems
     return is_fresh and state.begun_since(slot(now, settings.schedule), len(settings.repositories))
 
 
@@ -118,7 +118,7 @@ def expire(settings: Settings, repository: int, lock: BackupLock) -> None:
     if not set(restorable(held)).difference(gone):
         names = ", ".join(backup.label for backup in gone)
         raise Refused(f"{names} would go by age, but nothing else in the repository can be restored: all of it stays")
-    command.work(chosen.expire(settings, repository), lock.lost)
+    command.work(chosen.expire(settings, repository, gone), lock.lost)
     look(settings, State.read(), now)
 
 
@@ -130,7 +130,7 @@ def look(settings: Settings, state: State, now: datetime) -> Catalog:
         every = {str(number): str(error) for number in range(1, len(settings.repositories) + 1)}
         replace(state, problems=every).write()
         raise
-    state.seen(catalog, first_missing(catalog), now).write()
+    state.seen(catalog, first_missing(catalog), now, settings.place).write()
     return catalog
 
 

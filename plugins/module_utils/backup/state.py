@@ -23,12 +23,14 @@ MENDED_FILE = f"{FOLDER}/wal.json"
 class State:
     """Moments are in UTC, ISO 8601, empty where there was none.
 
-    `newest`: the newest backup of each repository by its number. `attempted_at`, `failure`: of the own last attempt,
-    the latter empty when it succeeded. `due_since`: since when this member has known that a backup is due. `problems`:
-    why a repository could not be read. `missing`: the first WAL that is missing after the newest backup.
+    `place`: which repositories were looked at, by which engine. `newest`: the newest backup of each by its number.
+    `attempted_at`, `failure`: of the own last attempt, the latter empty when it succeeded. `due_since`: since when this
+    member has known that a backup is due. `problems`: why a repository could not be read. `missing`: the first WAL that
+    is missing after the newest backup.
     """
 
     checked_at: str = ""
+    place: str = ""
     newest: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     missing: str = ""
@@ -45,15 +47,16 @@ class State:
         """Replace the file at once, so that nobody reads a half."""
         _write(path, asdict(self))
 
-    def seen(self, catalog: Catalog, missing: str, now: datetime) -> State:
+    def seen(self, catalog: Catalog, missing: str, now: datetime, place: str) -> State:
         """The same after a look at the repositories; of one that could not be read, the former look counts."""
-        newest = {number: told for number, told in self.newest.items() if int(number) in catalog.problems}
+        former = self.newest.items() if place == self.place else ()
+        newest = {number: told for number, told in former if int(number) in catalog.problems}
         for backup in catalog.backups:
-            former = newest.get(str(backup.repository))
-            if former is None or former["started"] <= shown(backup.started):
+            known = newest.get(str(backup.repository))
+            if known is None or known["started"] <= shown(backup.started):
                 newest[str(backup.repository)] = _told(backup)
         problems = {str(number): words for number, words in catalog.problems.items()}
-        return replace(self, checked_at=shown(now), newest=newest, problems=problems, missing=missing)
+        return replace(self, checked_at=shown(now), place=place, newest=newest, problems=problems, missing=missing)
 
     def begun_since(self, moment: datetime, repositories: int) -> bool:
         """Whether a backup has begun in every repository since then, as far as is known here."""

@@ -9,11 +9,11 @@ An engine says what lies on a member's host and which commands do what; it runs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import Catalog
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import Backup, Catalog
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 
 Argv = list[str]
@@ -30,6 +30,18 @@ class Secrets:
 
 
 @dataclass(frozen=True)
+class Program:
+    """A program of ours that an engine's commands run: `main` of the file `source`, which lies below module_utils.
+
+    It goes to the hosts with all that it imports of this collection: `launcher` is the command, `folder` its library.
+    """
+
+    source: str
+    launcher: str
+    folder: str
+
+
+@dataclass(frozen=True)
 class HostFiles:
     """What an engine needs on a member's host, as the module config_files takes it.
 
@@ -40,6 +52,7 @@ class HostFiles:
     files: list[dict[str, str]] = field(default_factory=list)
     secret_contents: dict[str, str] = field(default_factory=dict)
     server: Argv = field(default_factory=list)
+    program: Program | None = None
 
 
 @dataclass(frozen=True)
@@ -70,11 +83,20 @@ class Engine(Protocol):
     kinds: tuple[str, ...]
     """The kinds of backups that it can make."""
 
+    encrypts: bool
+    """Whether it encrypts by itself, with a passphrase, before anything leaves the host. Else the storage may do it."""
+
+    def refusal(self, settings: Settings) -> str:
+        """Why it cannot do what is declared, and what to do instead; empty where it can."""
+
     def packages(self) -> tuple[str, ...]:
         """The Debian packages that it needs."""
 
     def host_files(self, settings: Settings, secrets: Secrets) -> HostFiles:
         """What lies and runs on a member's host."""
+
+    def check(self, settings: Settings) -> Argv:
+        """See that the storages do what is declared of them and only they can do; empty where there is nothing."""
 
     def prepare(self, settings: Settings) -> Argv:
         """Make the repositories ready; done again it changes nothing. Fails when they are another cluster's."""
@@ -91,8 +113,8 @@ class Engine(Protocol):
     def take(self, settings: Settings, kind: str, leader: str, repository: int) -> Argv:
         """Make a backup; `leader` names the member that leads, which may be the own one."""
 
-    def expire(self, settings: Settings, repository: int) -> Argv:
-        """Remove what the policy no longer keeps, which `take` must not do."""
+    def expire(self, settings: Settings, repository: int, gone: Sequence[Backup]) -> Argv:
+        """Remove what the policy no longer keeps, which `take` must not do. `gone` are these backups, oldest first."""
 
     def catalog(self, settings: Settings, call: Call) -> Catalog:
         """What the repositories hold. Raises MatriarchError where not one of them can be read."""

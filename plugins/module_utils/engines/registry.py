@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud.engine import BarmanCloud
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.engine import Engine
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.pgbackrest.engine import PgBackRest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 
-ENGINES: dict[str, Engine] = {engine.name: engine for engine in (PgBackRest(),)}
+ENGINES: dict[str, Engine] = {engine.name: engine for engine in (PgBackRest(), BarmanCloud())}
 
 
 def engine(name: str) -> Engine:

@@ -59,7 +59,8 @@ class Settings:
     """One member's view of its cluster's backups. `source`: standby or leader. `members`: addresses by name.
 
     `passphrase_digest` tells a passphrase from another one without giving it away; empty where nothing is encrypted.
-    `folder` is where the engine's own configuration lies; empty for its usual place.
+    `folder` is where the engine's own configuration lies; empty for its usual place. `member_login`: as whom members
+    log in to one another's PostgreSQL, by certificate.
     """
 
     cluster: str
@@ -80,6 +81,7 @@ class Settings:
     socket_directory: str = "/run/postgresql"
     patroni_port: int = 8008
     server_port: int = 8432
+    member_login: str = "rewinder"
     source: str = "standby"
     compression: str = "gzip"
     processes: int = 2
@@ -88,6 +90,11 @@ class Settings:
     drop_wal_beyond: str = ""
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
+
+    @property
+    def place(self) -> str:
+        """What is known of repositories is known of these, and by this engine."""
+        return "; ".join([self.engine, *(repository.label for repository in self.repositories)])
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Settings:

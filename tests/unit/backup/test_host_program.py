@@ -14,7 +14,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from ansible_collections.matriarch.pgcluster.plugins.filter.backup import backup_program, backup_settings
+from ansible.errors import AnsibleFilterError
+from ansible_collections.matriarch.pgcluster.plugins.filter.backup import (
+    backup_encrypts,
+    backup_host_files,
+    backup_program,
+    backup_settings,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import command
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.lock import BackupLock, Busy
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.mend import mend
@@ -155,7 +161,9 @@ class TestMending:
 class TestState:
     def test_what_was_written_is_read(self, tmp_path):
         path = str(tmp_path / "state.json")
-        state = State(attempted_at="2026-11-20T01:00:00Z", failure="x").seen(catalog([backup("a", NOON)]), "", NOON)
+        state = State(attempted_at="2026-11-20T01:00:00Z", failure="x").seen(
+            catalog([backup("a", NOON)]), "", NOON, "p"
+        )
         state.write(path)
         assert State.read(path) == state
 
@@ -166,13 +174,17 @@ class TestState:
 
     def test_of_a_repository_that_could_not_be_read_the_former_look_counts(self):
         both = catalog([backup("a", NOON), backup("b", NOON, repository=2)])
-        first = State().seen(both, "", NOON)
-        later = first.seen(catalog([backup("c", NOON + timedelta(days=1))], problems={2: "no route"}), "", NOON)
+        first = State().seen(both, "", NOON, "p")
+        later = first.seen(catalog([backup("c", NOON + timedelta(days=1))], problems={2: "no route"}), "", NOON, "p")
         assert [later.newest[number]["label"] for number in ("1", "2")] == ["c", "b"]
         assert later.problems == {"2": "no route"}
 
+    def test_of_another_repository_in_its_place_nothing_is_known(self):
+        state = State().seen(catalog([backup("a", NOON)]), "", NOON, "p")
+        assert state.seen(catalog(problems={1: "no route"}), "", NOON, "q").newest == {}
+
     def test_whether_every_repository_has_one(self):
-        state = State().seen(catalog([backup("a", NOON)]), "", NOON)
+        state = State().seen(catalog([backup("a", NOON)]), "", NOON, "p")
         begun = NOON - timedelta(minutes=5)
         assert state.begun_since(begun, 1)
         assert not state.begun_since(begun + timedelta(seconds=1), 1)
@@ -181,7 +193,7 @@ class TestState:
     def test_what_the_status_gets(self, tmp_path):
         (tmp_path / "settings.json").write_text(json.dumps(backup_settings({**declared(), "repositories": [S3]})))
         State(attempted_at="2026-11-21T01:00:00Z", failure="x").seen(
-            catalog([backup("a", NOON)], wal(1, [4])), "W", NOON
+            catalog([backup("a", NOON)], wal(1, [4])), "W", NOON, "p"
         ).write(str(tmp_path / "state"))
         Mended(2, "y").write(str(tmp_path / "wal"))
         paths = [str(tmp_path / each) for each in ("settings.json", "state", "wal")]
@@ -232,3 +244,46 @@ def test_the_program_runs_from_its_files_alone_without_ansible(tmp_path: Path) -
     )
     assert done.returncode == 1
     assert "this cluster has no backups" in done.stderr, done.stderr
+
+
+def launch(tmp_path: Path, *words: str, broken: bool = False) -> subprocess.CompletedProcess[str]:
+    """The program of an engine, as its files and its launcher lie on a host."""
+    plain = {**declared(), "engine": "barman_cloud", "repositories": [S3]}
+    wanted = backup_host_files(backup_settings(plain), {"passphrase": "", "keys": [["AK", "SK"]]})
+    for file in wanted["files"]:
+        path = tmp_path / file["path"].lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = file.get("content", "").replace("/usr/local/lib/", f"{tmp_path}/usr/local/lib/")
+        path.write_text("import nothing_of_that_name\n" if broken and path.name == "wal.py" else text, encoding="utf-8")
+    launcher = [sys.executable, "-I", str(tmp_path / "usr/local/libexec/matriarch-barman")]
+    told = f"--settings={tmp_path}/etc/matriarch/barman/settings.json"
+    return subprocess.run([*launcher, told, *words], capture_output=True, text=True, check=False)
+
+
+def test_an_engines_program_runs_from_its_files(tmp_path):
+    done = launch(tmp_path, "push", str(tmp_path / "000000010000000000000001"))
+    assert done.returncode == 2, done.stderr
+    assert "install barman-cli-cloud" in done.stderr
+
+
+def test_a_program_that_breaks_ends_with_no_code_that_means_something(tmp_path):
+    """With 1 it would tell PostgreSQL that the log ends here."""
+    done = launch(tmp_path, "fetch", "000000010000000000000001", "to", broken=True)
+    assert done.returncode == 70
+    assert "nothing_of_that_name" in done.stderr
+
+
+def test_what_an_engine_cannot_do_is_refused_with_its_words():
+    plain = {**declared(), "engine": "barman_cloud", "repositories": [S3], "compression": "lz4"}
+    with pytest.raises(AnsibleFilterError, match="backup_compression is lz4; with Barman Cloud it is gzip"):
+        backup_settings(plain)
+
+
+@pytest.mark.parametrize(("name", "encrypts"), [("pgbackrest", True), ("barman_cloud", False)])
+def test_who_needs_a_passphrase(name, encrypts):
+    assert backup_encrypts(name) is encrypts
+
+
+def test_an_engine_that_there_is_not_is_refused():
+    with pytest.raises(AnsibleFilterError, match="there is no backup engine 'tape'"):
+        backup_encrypts("tape")

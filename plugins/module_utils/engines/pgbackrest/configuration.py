@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.engine import Argv, HostFiles, Secrets
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Repository, Settings
 
 FOLDER = "/etc/pgbackrest"
@@ -67,9 +66,6 @@ def _lines(keys: dict[str, object]) -> Iterator[str]:
 
 
 def _global(settings: Settings) -> Lines:
-    if settings.compression not in COMPRESSIONS:
-        known = ", ".join(COMPRESSIONS)
-        raise MatriarchError(f"pgBackRest knows no compression {settings.compression!r}; it knows: {known}")
     yield "compress-type", COMPRESSIONS[settings.compression]
     yield "process-max", settings.processes
     yield "start-fast", "y"

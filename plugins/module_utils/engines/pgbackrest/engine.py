@@ -9,6 +9,8 @@ rest: members trust each other by their certificates as they do everywhere.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.engine import (
     Argv,
     Call,
@@ -21,6 +23,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup i
     DIFFERENTIAL,
     FULL,
     INCREMENTAL,
+    Backup,
     Catalog,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
@@ -35,12 +38,22 @@ class PgBackRest:
 
     name = "pgbackrest"
     kinds: tuple[str, ...] = (FULL, DIFFERENTIAL, INCREMENTAL)
+    encrypts = True
+
+    def refusal(self, settings: Settings) -> str:
+        known = configuration.COMPRESSIONS
+        if settings.compression in known:
+            return ""
+        return f"pgBackRest knows no compression {settings.compression!r}; it knows: {', '.join(known)}"
 
     def packages(self) -> tuple[str, ...]:
         return ("pgbackrest",)
 
     def host_files(self, settings: Settings, secrets: Secrets) -> HostFiles:
         return configuration.host_files(settings, secrets, [PROGRAM, "server"])
+
+    def check(self, settings: Settings) -> Argv:
+        return []
 
     def prepare(self, settings: Settings) -> Argv:
         return [*_stanza(settings), "stanza-create"]
@@ -61,7 +74,8 @@ class PgBackRest:
         asked = [f"--repo={repository}", f"--type={TYPES[kind]}", "--no-expire-auto"]
         return [*_stanza(settings), "--log-level-console=info", *beside, *asked, "backup"]
 
-    def expire(self, settings: Settings, repository: int) -> Argv:
+    def expire(self, settings: Settings, repository: int, gone: Sequence[Backup]) -> Argv:
+        # By its own policy, which is ours: see plan/backup_policy.py.
         return [*_stanza(settings), "--log-level-console=info", f"--repo={repository}", "expire"]
 
     def catalog(self, settings: Settings, call: Call) -> Catalog:
