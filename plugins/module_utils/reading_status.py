@@ -5,16 +5,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd import EtcdClient
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import FirstAnswer, first_answer
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni import PatroniClient
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import NobodyAnswered, RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Store
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Store, Unfinished
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.restore_note import note_key, told
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading import EtcdReading, read_etcd
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading_agreement import read_agreement
 
@@ -52,6 +55,16 @@ def read_store(clients: Iterable[EtcdClient]) -> Store:
     except NobodyAnswered as error:
         return Store(None, error.unanswered)
     return Store(reading.state, reading.state.unanswered, read_contradiction(reading))
+
+
+def read_restore(clients: Iterable[EtcdKeys], cluster: str) -> Unfinished | None:
+    """The restore of this cluster that etcd has a note of; None also where that cannot be read."""
+    try:
+        kept = first_answer(clients, lambda client: client.get(note_key(cluster))).answer
+        note = json.loads(kept.value) if kept else None
+        return Unfinished(cluster, told(note), bool(note.get("committed"))) if note else None
+    except (RemoteError, ValueError, AttributeError):
+        return None
 
 
 def read_contradiction(reading: EtcdReading) -> str:

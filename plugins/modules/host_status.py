@@ -210,6 +210,20 @@ backups:
     unmended:
       description: Why WAL of a former leader is not archived, else empty.
       type: str
+    proof:
+      description:
+        - The last restore drill and the last verification that this member knows of, C(drill) and C(verification), and
+          the last good ones, C(good_drill) and C(good_verification); null where there was none. Each as
+          M(matriarch.pgcluster.restore_drill) returns it.
+      type: dict
+    drill:
+      description:
+        - C(interval_hours), how often a drill shall be made, and C(failure), why this member's last one came to no
+          verdict.
+      type: dict
+    asked_at:
+      description: When this was told, by the host's clock, in UTC.
+      type: str
 units:
   description: The active state of each unit, V(not-found) for one that does not exist; null when they cannot be read.
   returned: success

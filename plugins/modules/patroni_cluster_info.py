@@ -50,6 +50,12 @@ options:
     type: list
     elements: str
     default: []
+  cluster:
+    description:
+      - The cluster's name, by which etcd keeps what is under way. With O(etcd_urls), a restore that is half done is
+        told.
+    type: str
+    default: ""
   hosts:
     description:
       - All hosts of the cluster by their names, which are those of the members of Patroni and etcd.
@@ -328,9 +334,11 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.arguments impo
     CONNECTION,
     CONNECTION_REQUIRED_BY,
     WAITING,
+    connections,
     etcd_clients,
     patroni_clients,
 )
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni import PatroniClient
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
     DeadlineExceeded,
@@ -339,11 +347,12 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host_report import HostReport, parse_reports
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Limits, Status, Sync
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Limits, Status, Sync, Unfinished
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.verdict import judge
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading_status import (
     read_cluster,
     read_config,
+    read_restore,
     read_store,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import Outcome, wait_until
@@ -422,8 +431,16 @@ def whole(seen: Observation, params: dict[str, Any]) -> Status:
         sync=Sync.of(read_config(seen.told_by) if seen.told_by else None, seen.cluster),
         synchronous=params["synchronous"],
         etcd=read_store(etcd_clients({**params, "urls": params["etcd_urls"]})) if params["etcd_urls"] else None,
+        restore=unfinished(params) if params["etcd_urls"] and params["cluster"] else None,
         hosts=hosts,
         limits=Limits(**params["limits"]),
+    )
+
+
+def unfinished(params: dict[str, Any]) -> Unfinished | None:
+    """A restore that stands."""
+    return read_restore(
+        [EtcdKeys(http) for http in connections({**params, "urls": params["etcd_urls"]})], params["cluster"]
     )
 
 
@@ -456,6 +473,7 @@ def main() -> None:
             "wait_for": {"type": "str", "choices": list(GOALS)},
             "history": {"type": "int", "default": 0},
             "etcd_urls": {"type": "list", "elements": "str", "default": []},
+            "cluster": {"type": "str", "default": ""},
             "hosts": {"type": "dict", "default": {}},
             "limits": {"type": "dict", "default": {}, "options": LIMITS},
         },

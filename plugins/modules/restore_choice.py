@@ -114,19 +114,16 @@ choice:
       elements: str
 """
 
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import command
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import engine
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, RemoteError
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model import lsn
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.recovery import parse_target
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.restore_choice import choose_backup
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.restore_input import archive_of, backups_of
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.restore_input import archive_of
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.restore import choosing
 
 
 def choose(params: dict[str, Any]) -> dict[str, Any]:
@@ -138,41 +135,16 @@ def choose(params: dict[str, Any]) -> dict[str, Any]:
         catalog = catalog.in_repository(params["repository"])
     if not catalog.backups and catalog.problems:
         raise RemoteError("; ".join(catalog.problems.values()))
-    target = parse_target(params["target"], inclusive=params["inclusive"], timeline=params["timeline"])
-    archive = archive_of(catalog, params["archived_until"], params["archived_to"])
-    choice = choose_backup(
-        backups_of(catalog),
-        archive,
-        target,
+    return choosing.choose(
+        backups,
+        settings,
+        catalog,
+        archive_of(catalog, params["archived_until"], params["archived_to"]),
+        parse_target(params["target"], inclusive=params["inclusive"], timeline=params["timeline"]),
+        params["data_directory"],
         named=params["backup"],
         system_identifier=params["system_identifier"],
-        now=datetime.now(UTC),
     )
-    end = archive.ends.get(choice.timeline, choice.backup.end)
-    here = replace(settings, data_directory=params["data_directory"])
-    return {
-        "label": choice.backup.label,
-        "kind": choice.backup.kind,
-        "ended_at": choice.backup.ended_at.isoformat(),
-        "repository": choice.backup.repository,
-        "size": choice.backup.size,
-        "system_identifier": choice.backup.system_identifier,
-        "reason": choice.reason,
-        "timeline": choice.timeline,
-        "newest_timeline": archive.newest_timeline,
-        # The last segment may be empty but for its beginning: its file was switched before it was full.
-        "at_least": lsn.show(max(end - catalog.segment_bytes, choice.backup.end)),
-        "restore_command": or_end(backups.fetch(here)),
-        "warnings": list(choice.warnings),
-    }
-
-
-def or_end(command: str) -> str:
-    """PostgreSQL takes every code up to 125 for the end of the log, and one above for a reason to stop (xlogarchive.c).
-
-    An engine that finds no such file ends with 1; anything else is no end, but a repository that does not answer.
-    """
-    return f"{command}; code=$?; test $code -le 1 || code=200; exit $code"
 
 
 def main() -> None:

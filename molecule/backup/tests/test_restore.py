@@ -39,6 +39,8 @@ def backup(cluster: Cluster, connect: Connect, database: str) -> str:
     with Load(connect, cluster, database) as load:
         outcome = play(cluster, "backup")
         assert outcome.ok, outcome.tail
+    verified = play(cluster, "backup_verify")  # else every restore is refused
+    assert verified.ok, verified.tail
     assert load.lost() == set(), load
     with connect(cluster.rw[0], dbname=database) as session:
         session.execute("DROP TABLE IF EXISTS shop")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Matriarch authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One backup of a cluster at a time: a key in etcd, under a lease that ends when its holder does.
+"""One backup of a cluster at a time, or one drill: a key in etcd, under a lease that ends when its holder does.
 
 It is not the lock of operations: leadership may change hands while a backup runs.
 """
@@ -24,14 +24,17 @@ TTL = 60  # seconds until the lock of a host that died is free
 
 
 class Busy(Refused):
-    """Another member makes a backup."""
+    """Another member is at it."""
 
 
 class BackupLock:
     """For `with`. `lost` is set when the lease could not be renewed: another member may begin then."""
 
-    def __init__(self, clients: Sequence[EtcdKeys], cluster: str, note: dict[str, str], ttl: int = TTL) -> None:
-        self.key = f"/matriarch/{quote(cluster, safe='')}/backup"
+    def __init__(
+        self, clients: Sequence[EtcdKeys], cluster: str, note: dict[str, str], ttl: int = TTL, work: str = "backup"
+    ) -> None:
+        self.key = f"/matriarch/{quote(cluster, safe='')}/{work}"
+        self._work = work
         self.lost = threading.Event()
         self._clients = list(clients)
         self._note = note
@@ -48,7 +51,7 @@ class BackupLock:
         if not self._ask(lambda etcd: etcd.transact([Created(self.key)], [put])) and not self._is_ours():
             held = self.holder()
             self._end_lease()
-            raise Busy(f"a backup runs: {held}", held_by=held)
+            raise Busy(f"a {self._work} runs: {held}", held_by=held)
         self._keeper.start()
         return self
 

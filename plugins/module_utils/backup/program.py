@@ -1,7 +1,10 @@
 # Copyright (c) 2026, The Matriarch authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The hosts' own program: `matriarch-backup VERB`, as *postgres*. It prints JSON, and ends with 1 where it failed."""
+"""The hosts' own program: `matriarch-backup VERB`, as *postgres*. It prints JSON, and ends with 1 where it failed.
+
+A restore drill whose verdict is bad ends with 2.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,10 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import FULL, KINDS
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 
+BAD = 2
+DRILLS = ("scheduled", "now", "even-on-leader", "foreseen", "foreseen-even-on-leader", "swept")
+"""The first three are the names of the instances of the unit."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the verb says."""
@@ -31,13 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         answer = _VERBS[options.verb](settings, options)
     except MatriarchError as error:
         # Who called it reads JSON; in a timer's journal the words are enough.
-        if options.verb == "take":
+        if options.verb == "take" or getattr(options, "when", "").startswith("foreseen"):
             say({"error": str(error), "busy": isinstance(error, Busy)})
         sys.stderr.write(f"matriarch-backup: {error}\n")
         return 1
     if answer:
         say(answer)
-    return 0
+    return BAD if isinstance(answer, dict) and answer.get("good") is False else 0
 
 
 def say(answer: object) -> None:
@@ -54,6 +61,9 @@ def parser() -> argparse.ArgumentParser:
     now = verbs.add_parser("take", help="make a backup now, from this member")
     now.add_argument("--kind", choices=KINDS, default=FULL)
     now.add_argument("--repository", type=int, default=1)
+    verbs.add_parser("canary", help="write a row that restore drills look for, if this member leads")
+    drill = verbs.add_parser("drill", help="restore the newest backup beside this member's data, check it, remove it")
+    drill.add_argument("when", choices=DRILLS, help="how it is done; none is made to foresee or to sweep")
     return top
 
 
@@ -75,8 +85,27 @@ def _mend(settings: Settings, _options: argparse.Namespace) -> Any:
     return {"timeline": after.timeline, "problem": after.problem}
 
 
+# What speaks SQL takes longer to load than the timers' other work takes: it is loaded where it is needed.
+
+
+def _canary(settings: Settings, _options: argparse.Namespace) -> Any:
+    if (Path(settings.data_directory) / "standby.signal").exists():
+        return
+    from ansible_collections.matriarch.pgcluster.plugins.module_utils.drill.canaries import Canaries
+
+    with Canaries(settings.socket_directory, settings.postgres_port) as canaries:
+        canaries.write()
+
+
+def _drill(settings: Settings, options: argparse.Namespace) -> Any:
+    from ansible_collections.matriarch.pgcluster.plugins.module_utils.drill.run import WAYS
+
+    answer = WAYS[options.when](settings)
+    return answer.told() if answer else None
+
+
 def _told(done: Done) -> dict[str, Any]:
     return {"backup": done.backup.facts() if done.backup else None, "reason": done.reason}
 
 
-_VERBS = {"scheduled": _scheduled, "take": _take, "mend": _mend}
+_VERBS = {"scheduled": _scheduled, "take": _take, "mend": _mend, "canary": _canary, "drill": _drill}

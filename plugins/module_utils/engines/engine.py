@@ -107,8 +107,11 @@ class Engine(Protocol):
     def push_at_once(self, settings: Settings) -> Argv:
         """The same for WAL that no archiver waits for: it ends when the segment is kept, be it anew or since long."""
 
-    def fetch(self, settings: Settings) -> str:
-        """PostgreSQL's restore_command in the settings' data directory; it ends with 1 where no such file is kept."""
+    def fetch(self, settings: Settings, spool: str = "") -> str:
+        """PostgreSQL's restore_command in the settings' data directory; it ends with 1 where no such file is kept.
+
+        `spool`: a directory for what is fetched ahead, where another PostgreSQL of this host fetches at the same time.
+        """
 
     def take(self, settings: Settings, kind: str, leader: str, repository: int) -> Argv:
         """Make a backup; `leader` names the member that leads, which may be the own one."""

@@ -55,12 +55,27 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class DrillSettings:
+    """How restores are tried. `interval_hours`: 0 where they are only tried on demand.
+
+    `source`: standby, or any where the leader may, too, when no standby can. `directory`: where the restored data lies
+    meanwhile; empty for beside the member's own.
+    """
+
+    interval_hours: int = 0
+    offset_hours: int = 3
+    source: str = "standby"
+    directory: str = ""
+
+
+@dataclass(frozen=True)
 class Settings:
     """One member's view of its cluster's backups. `source`: standby or leader. `members`: addresses by name.
 
     `passphrase_digest` tells a passphrase from another one without giving it away; empty where nothing is encrypted.
     `folder` is where the engine's own configuration lies; empty for its usual place. `member_login`: as whom members
-    log in to one another's PostgreSQL, by certificate.
+    log in to one another's PostgreSQL, by certificate. `gate_hours`: how old the proof that backups can be restored may
+    be for work that puts data at risk.
     """
 
     cluster: str
@@ -90,6 +105,8 @@ class Settings:
     drop_wal_beyond: str = ""
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     folder: str = ""
+    drill: DrillSettings = DrillSettings()
+    gate_hours: int = 36
 
     @property
     def place(self) -> str:
@@ -102,7 +119,8 @@ class Settings:
         try:
             repositories = tuple(_only(Repository, each) for each in data["repositories"])
             schedule = _only(Schedule, data["schedule"])
-            told = {**data, "repositories": repositories, "schedule": schedule, "etcd_urls": tuple(data["etcd_urls"])}
+            parsed = {"schedule": schedule, "drill": _only(DrillSettings, data.get("drill", {}))}
+            told = {**data, **parsed, "repositories": repositories, "etcd_urls": tuple(data["etcd_urls"])}
             return _checked(_only(cls, told))
         except (KeyError, TypeError, ValueError) as error:
             raise MatriarchError(f"the settings of the backups are not complete: {error!r}") from error
@@ -135,7 +153,20 @@ def _checked(settings: Settings) -> Settings:
         raise MatriarchError(f"backups every {hours} hours: it must be a divisor of 24")
     if settings.keep_days < 1 or settings.schedule.full_days < 1:
         raise MatriarchError("keep_days and full_days must be at least 1")
+    if problem := _drill_problem(settings):
+        raise MatriarchError(problem)
     return settings
+
+
+def _drill_problem(settings: Settings) -> str:
+    drill = settings.drill
+    if drill.interval_hours < 0 or settings.gate_hours < 1:
+        return "a restore drill's interval must not be negative, and the gate's hours must be at least 1"
+    if drill.source not in ("standby", "any"):
+        return f"restore drills are made by {drill.source!r}, and must be by standby or any"
+    if drill.directory and not drill.directory.startswith("/"):
+        return f"the directory of restore drills is {drill.directory!r}, and must begin with a slash"
+    return ""
 
 
 def _problem(repository: Repository) -> str:

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
+
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import moment
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proof import Proof
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,9 @@ class BackupStatus:
 
     `failure`: of this member's last attempt, if nobody has succeeded since. `problems`: why a repository could not be
     read, by its label. `missing`: the first WAL after the newest backup that is not there. `unmended`: why WAL of a
-    former leader could not be archived.
+    former leader could not be archived. `proof`: the last drills and verifications that it knows of. `drill_hours`: how
+    often a drill shall be made, 0 for only on demand; `drill_failure`: why this member's last one came to no verdict.
+    `asked_at`: when it told that, by its own clock.
     """
 
     interval_hours: int = 24
@@ -25,6 +31,10 @@ class BackupStatus:
     problems: Mapping[str, str] = field(default_factory=dict)
     missing: str = ""
     unmended: str = ""
+    proof: Proof = field(default_factory=Proof)
+    drill_hours: int = 0
+    drill_failure: str = ""
+    asked_at: datetime | None = None
 
     @classmethod
     def parse(cls, told: Mapping[str, Any]) -> BackupStatus:
@@ -37,4 +47,8 @@ class BackupStatus:
             problems={each["repository"]: each["problem"] for each in repositories if each["problem"]},
             missing=told["missing"],
             unmended=told["unmended"],
+            proof=Proof.parse(told["proof"]),
+            drill_hours=told["drill"]["interval_hours"],
+            drill_failure=told["drill"]["failure"],
+            asked_at=moment(told["asked_at"]),
         )

@@ -99,6 +99,15 @@ class Store:
 
 
 @dataclass(frozen=True)
+class Unfinished:
+    """A restore of the cluster of this name that is under way, or was interrupted. `stopped`: the cluster, for it."""
+
+    cluster: str
+    target: str
+    stopped: bool
+
+
+@dataclass(frozen=True)
 class Status:
     """Everything that is known. What was not asked for (`etcd`, `hosts`) is None or empty, and is not judged.
 
@@ -114,6 +123,7 @@ class Status:
     etcd: Store | None = None
     hosts: Mapping[str, HostReport] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    restore: Unfinished | None = None
 
     @property
     def leader(self) -> Member | None:

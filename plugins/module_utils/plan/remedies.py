@@ -20,6 +20,15 @@ CANCEL_SWITCHOVER = "nothing to do; to cancel it: ansible-playbook switchover.ym
 SITE = "ansible-playbook site.yml"
 BACKUP = "ansible-playbook backup.yml"
 BACKUP_INFO = "ansible-playbook backup_info.yml"
+DRILL = "ansible-playbook restore_drill.yml"
+VERIFY = "ansible-playbook backup_verify.yml"
+
+GIVE_UP_RESTORE = "ansible-playbook restore.yml -e abandon=true"
+
+
+def finish_restore(cluster: str) -> str:
+    """Go on with a restore that stands."""
+    return f"ansible-playbook restore.yml -e confirm={shlex.quote(cluster)}"
 
 
 def converge(host: str) -> str:

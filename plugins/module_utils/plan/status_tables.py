@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import moment as backup_moment
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import LEADER_ROLES
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host_report import (
     LEADER_BACKEND,
     REPLICAS_BACKEND,
 )
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proof import Proof, Trial
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.words import moment, plain, size
 
 Answer = Mapping[str, Any]
@@ -42,7 +44,7 @@ class Table:
 
 def tables(answer: Answer) -> list[Table]:
     """Everything that there is to show, in the order in which a reader asks for it."""
-    every = (members, instances, etcd, proxies, poolers, certificates, backups, history)
+    every = (members, instances, etcd, proxies, poolers, certificates, backups, proofs, history)
     return [table for table in (show(answer) for show in every) if table.rows]
 
 
@@ -192,6 +194,33 @@ def _backup(told: Answer) -> Sequence[object]:
         return (told["repository"], "none", "", "", "", "")
     facts = (newest["label"], newest["kind"], newest["stopped"], size(newest["size_bytes"]))
     return (told["repository"], *facts, f"{age / 3600:.1f}")
+
+
+def proofs(answer: Answer) -> Table:
+    """The last restore drill and verification that any member knows of, and how old the last good ones are."""
+    told = [each for each in answer["backups"].values() if each]
+    proof = Proof()
+    for each in told:
+        proof = proof.merged(Proof.parse(each["proof"]))
+    now = max((each["asked_at"] for each in told), default="")
+    rows = (
+        _proof("restore drill", proof.drill, proof.good_drill, now),
+        _proof("verification", proof.verification, proof.good_verification, now),
+    )
+    columns = ("proof", "last", "by", "verdict", "good, hours old", "RTO", "RPO")
+    return _table("Proof of the backups", columns, rows if told else ())
+
+
+def _proof(what: str, last: Trial | None, good: Trial | None, now: str) -> Sequence[object]:
+    if last is None:
+        return (what, "never", "", "", "", "", "")
+    age = f"{(backup_moment(now) - backup_moment(good.at)).total_seconds() / 3600:.1f}" if good else "never"
+    measured = [_seconds(last.facts.get(name)) for name in ("rto_seconds", "rpo_seconds")]
+    return (what, moment(last.at), last.member, "good" if last.good else "bad", age, *measured)
+
+
+def _seconds(count: object) -> str:
+    return f"{count:.0f} s" if isinstance(count, (int, float)) else ""
 
 
 def history(answer: Answer) -> Table:

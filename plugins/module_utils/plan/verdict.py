@@ -33,7 +33,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
         *verdict_hosts.RULES,
         *verdict_backups.RULES,
     ),
-    "note": (*verdict_notes.RULES, verdict_backups.no_backups),
+    "note": (*verdict_notes.RULES, *verdict_backups.NOTES),
 }
 STABLE = "stable"
 

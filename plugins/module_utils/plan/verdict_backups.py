@@ -7,17 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import moment
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proof import Proof
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import CLUSTER, Finding, Status
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.remedies import (
     BACKUP,
     BACKUP_INFO,
+    DRILL,
     SITE,
+    VERIFY,
     journal,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.words import size
 
 TIMER = "matriarch-backup@scheduled"
 MENDER = "matriarch-backup@mend"
+DRILLER = "matriarch-drill@*"
 SEGMENT_BYTES = 16 * 1024 * 1024
 LATE = 0.25
 """Of the interval; a backup takes its time, and one that failed is tried again."""
@@ -72,6 +77,52 @@ def archivers_that_are_behind(status: Status) -> Iterator[Finding]:
             yield Finding(host, f"{waiting} wait to be archived, more than {limit}", journal("patroni", [host]))
 
 
+def bad_backups(status: Status) -> Iterator[Finding]:
+    """What the last drill, and the last verification, found wrong; a good one after it makes up for both."""
+    proof = known(status)
+    good = proof.newest_good
+    for trial in (proof.drill, proof.verification):
+        if trial and not trial.good and (good is None or good.at < trial.at):
+            what = "restore drill" if trial.kind == "drill" else "verification"
+            yield Finding(trial.member, f"the last {what}, of {trial.at}, is bad: {'; '.join(trial.problems)}", BACKUP)
+
+
+def old_drills(status: Status) -> Iterator[Finding]:
+    """Where they are declared; the first one is waited for as well."""
+    hours = max((told.drill_hours for _host, told in status.backups()), default=0)
+    if not hours:
+        return
+    good = known(status).good_drill
+    now = max(told.asked_at for _host, told in status.backups() if told.asked_at)
+    most = hours + max(LATE * hours, SOONEST_HOURS)
+    if good is None:
+        yield Finding(CLUSTER, "no restore drill was good yet", DRILL)
+    elif (age := (now - moment(good.at)).total_seconds() / 3600) > most:
+        yield Finding(CLUSTER, f"the last good restore drill is {age:.0f} h old, more than {most:g}", DRILL)
+
+
+def failed_drills(status: Status) -> Iterator[Finding]:
+    for host, told in status.backups():
+        if told.drill_failure:
+            problem = f"its last restore drill came to no verdict: {told.drill_failure}"
+            yield Finding(host, problem, f"{DRILL}; {journal(DRILLER, [host])}")
+
+
+def unproven_backups(status: Status) -> Iterator[Finding]:
+    """A note, where no drills are declared: some look at their backups in other ways."""
+    told = [each for _host, each in status.backups()]
+    if told and not any(each.drill_hours for each in told) and known(status).newest_good is None:
+        yield Finding(CLUSTER, "nobody has ever seen that its backups can be restored", f"{DRILL}, or {VERIFY}")
+
+
+def known(status: Status) -> Proof:
+    """What all members know of drills and verifications together."""
+    proof = Proof()
+    for _host, told in status.backups():
+        proof = proof.merged(told.proof)
+    return proof
+
+
 def no_backups(status: Status) -> Iterator[Finding]:
     """A note: whoever declares none may have others."""
     if any(True for _each in status.instances()) and not any(True for _each in status.backups()):
@@ -85,4 +136,8 @@ RULES = (
     unreadable_repositories,
     unmended_wal,
     archivers_that_are_behind,
+    bad_backups,
+    old_drills,
+    failed_drills,
 )
+NOTES = (no_backups, unproven_backups)

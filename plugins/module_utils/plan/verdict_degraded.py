@@ -19,10 +19,19 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.remedies 
     bring_back,
     clone_again,
     converge,
+    finish_restore,
     journal,
     listed,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.words import size
+
+
+def half_done_restore(status: Status) -> Iterator[Finding]:
+    """Its cluster was stopped for it, so nothing but its end brings that back as it shall be."""
+    if status.restore and status.restore.stopped:
+        yield Finding(
+            CLUSTER, f"a restore to {status.restore.target} is half done", finish_restore(status.restore.cluster)
+        )
 
 
 def missing_members(status: Status) -> Iterator[Finding]:
@@ -135,6 +144,7 @@ def _cure(member: EtcdMember) -> str:
 
 
 RULES = (
+    half_done_restore,
     missing_members,
     standbys_that_do_not_follow,
     other_timelines,

@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import CLUSTER, Finding, Status
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.remedies import CANCEL_SWITCHOVER, SITE
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.remedies import (
+    CANCEL_SWITCHOVER,
+    GIVE_UP_RESTORE,
+    SITE,
+    finish_restore,
+)
 
 
 def scheduled_switchover(status: Status) -> Iterator[Finding]:
@@ -31,4 +36,13 @@ def unexpected_members(status: Status) -> Iterator[Finding]:
             yield Finding(member.name, "it is a member, but not in the inventory", f"add it there, then {SITE}")
 
 
-RULES = (scheduled_switchover, scheduled_restarts, unexpected_members)
+def begun_restore(status: Status) -> Iterator[Finding]:
+    if status.restore and not status.restore.stopped:
+        problem = (
+            f"a restore to {status.restore.target} is under way, or was interrupted; nobody was stopped for it yet"
+        )
+        to_end = f"{finish_restore(status.restore.cluster)}; or to give it up {GIVE_UP_RESTORE}"
+        yield Finding(CLUSTER, problem, to_end)
+
+
+RULES = (begun_restore, scheduled_switchover, scheduled_restarts, unexpected_members)

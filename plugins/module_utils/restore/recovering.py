@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import transient_unit
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.data_folder import (
@@ -47,6 +48,27 @@ MOST_RAISES = 5
 """So often parameters are raised that a standby needs; each restart goes on from the last restart point."""
 
 
+class Servers(Protocol):
+    """Who runs the server; the functions of clients/transient_unit.py do, and so what they say holds."""
+
+    def start(self, work: transient_unit.Work) -> None: ...
+    def state(self, unit: str) -> transient_unit.State: ...
+    def stop(self, unit: str) -> None: ...
+
+
+class Units:
+    """Servers that are transient units, and so outlive whoever began them."""
+
+    def start(self, work: transient_unit.Work) -> None:
+        transient_unit.start(work)
+
+    def state(self, unit: str) -> transient_unit.State:
+        return transient_unit.state(unit)
+
+    def stop(self, unit: str) -> None:
+        transient_unit.stop(unit)
+
+
 @dataclass(frozen=True)
 class Seen:
     """One look: whether the server runs, what its log says, and how it stands where it already answers."""
@@ -60,9 +82,17 @@ class Recovering:
     """One recovery. Its mark, in the data itself, says how far it is."""
 
     def __init__(
-        self, setup: Setup, target: RecoveryTarget, owner: str, unit: str, log: str, at_least: str = ""
+        self,
+        setup: Setup,
+        target: RecoveryTarget,
+        owner: str,
+        unit: str,
+        log: str,
+        at_least: str = "",
+        servers: Servers | None = None,
     ) -> None:
         self._setup, self._target, self._owner = setup, target, owner
+        self._servers = servers or Units()
         self._unit, self._log, self._at_least = unit, log, at_least
 
     @property
@@ -119,21 +149,21 @@ class Recovering:
     def _was_left_promoted(self) -> bool:
         """True where an interrupted run had stopped it already: a primary has no signal, and is shut down."""
         signal = self._setup.data / "recovery.signal"
-        return not transient_unit.state(self._unit).runs and self._control.is_cleanly_stopped and not signal.exists()
+        return not self._servers.state(self._unit).runs and self._control.is_cleanly_stopped and not signal.exists()
 
     def _begin_timeline(self) -> None:
         with PrivateInstance(self._setup.run, self._setup.port) as instance:
             if instance.standing().in_recovery and not instance.promote(PROMOTION):
                 raise DeadlineExceeded(f"the private PostgreSQL was not promoted within {PROMOTION:.0f} s")
             instance.checkpoint()  # until then its control file names the timeline of the backup
-        transient_unit.stop(self._unit)
+        self._servers.stop(self._unit)
         if not self._control.is_cleanly_stopped:
             raise RemoteError(f"the private PostgreSQL did not stop in order: {self._control.state}; see {self._log}")
 
     def _arrive(self, seconds: float) -> Seen:
         """Have it run, and wait until it is at the target. Parameters that prove too low are raised."""
         for _raise in range(MOST_RAISES):
-            if not transient_unit.state(self._unit).runs:
+            if not self._servers.state(self._unit).runs:
                 self._start()
             outcome = wait_until(self._look, self._is_decided, seconds=seconds, interval=0.5)
             seen = outcome.last
@@ -157,7 +187,7 @@ class Recovering:
         make_owned(run, self._owner)
         for name, text in (("postgresql.conf", ""), ("pg_ident.conf", ""), ("pg_hba.conf", HBA)):
             (run / name).write_text(text, encoding="utf-8")
-        transient_unit.start(
+        self._servers.start(
             transient_unit.Work(
                 unit=self._unit,
                 command=self._setup.command(self._control),
@@ -168,12 +198,12 @@ class Recovering:
         )
 
     def _raise(self, name: str, value: int) -> None:
-        transient_unit.stop(self._unit)
+        self._servers.stop(self._unit)
         floors: Mapping[str, int] = {**self._setup.floors, name: value}
         self._setup = replace(self._setup, floors=floors)
 
     def _look(self) -> Seen:
-        runs = transient_unit.state(self._unit).runs
+        runs = self._servers.state(self._unit).runs
         arrival = read_arrival(Path(self._log).read_text(encoding="utf-8", errors="replace"))
         try:
             with PrivateInstance(self._setup.run, self._setup.port) as instance:
@@ -198,7 +228,7 @@ class Recovering:
             return
         replayed = seen.standing.replayed if seen.standing else ""
         if not replayed or lsn.parse(replayed) < lsn.parse(self._at_least):
-            transient_unit.stop(self._unit)
+            self._servers.stop(self._unit)
             raise RemoteError(
                 f"the replay ended at {replayed or 'no position'}, but the repository has log beyond {self._at_least}: "
                 f"it did not give all of it. The cluster was not touched; see {self._log}"

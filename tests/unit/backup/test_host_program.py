@@ -21,14 +21,18 @@ from ansible_collections.matriarch.pgcluster.plugins.filter.backup import (
     backup_program,
     backup_settings,
 )
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import command
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import command, program
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.lock import BackupLock, Busy
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.mend import mend
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.state import Mended, State
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.told import told
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, NobodyAnswered
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.drill import canaries, run
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.drill.state import DrillState
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, NobodyAnswered, Refused
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proof import DRILL, Proof, Trial
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.backups import NOON, S3, backup, catalog, settings, wal
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd_keys import FakeKeys
 
@@ -197,8 +201,16 @@ class TestState:
         ).write(str(tmp_path / "state"))
         Mended(2, "y").write(str(tmp_path / "wal"))
         paths = [str(tmp_path / each) for each in ("settings.json", "state", "wal")]
-        answer = told(paths[0], NOON + timedelta(hours=2), *paths[1:])
+        drilled = Trial(DRILL, "2026-11-20T01:00:00Z", "db2")
+        (tmp_path / "proof").write_text(Proof().knowing(drilled).to_text())
+        DrillState(failed_at="2026-11-20T01:00:01Z", failure="z").write(str(tmp_path / "drill"))
+        later = [str(tmp_path / each) for each in ("proof", "drill")]
+        answer = told(paths[0], NOON + timedelta(hours=2), *paths[1:], *later)
         assert answer is not None
+        assert answer["proof"]["good_drill"] == drilled.told()
+        assert answer["drill"] == {"interval_hours": 0, "failure": "z"}
+        DrillState(failed_at="2026-11-20T00:59:59Z", failure="z").write(later[1])
+        assert (told(paths[0], NOON, *paths[1:], *later) or {})["drill"]["failure"] == ""
         assert [answer[each] for each in ("failure", "missing", "unmended", "interval_hours")] == ["x", "W", "y", 24]
         assert answer["repositories"][0]["age_seconds"] == 7200
         assert told(str(tmp_path / "none"), NOON) is None
@@ -287,3 +299,46 @@ def test_who_needs_a_passphrase(name, encrypts):
 def test_an_engine_that_there_is_not_is_refused():
     with pytest.raises(AnsibleFilterError, match="there is no backup engine 'tape'"):
         backup_encrypts("tape")
+
+
+class TestDrills:
+    """How the program ends is all that systemd and a monitoring see."""
+
+    @pytest.mark.parametrize(
+        ("answer", "code", "said"),
+        [
+            (Trial(DRILL, "2026-11-20T01:00:00Z", "db2"), 0, '"good": true'),
+            (Trial(DRILL, "2026-11-20T01:00:00Z", "db2", problems=("x",)), 2, '"good": false'),
+            (None, 0, ""),
+            (Refused("no room"), 1, ""),
+        ],
+        ids=["good", "bad", "not due", "refused"],
+    )
+    def test_how_it_ends(self, monkeypatch, capsys, answer, code, said):
+        def scheduled(_settings):
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(Settings, "read", settings)
+        monkeypatch.setattr(run, "WAYS", {"scheduled": scheduled})
+        assert program.main(["drill", "scheduled"]) == code
+        assert said in capsys.readouterr().out
+
+    def test_every_way_has_its_word(self):
+        assert tuple(run.WAYS) == program.DRILLS
+
+    def test_who_foresees_hears_why_it_is_refused(self, monkeypatch, capsys):
+        def foreseen(_settings):
+            raise Refused("no room")
+
+        monkeypatch.setattr(Settings, "read", settings)
+        monkeypatch.setattr(run, "WAYS", {"foreseen": foreseen})
+        assert program.main(["drill", "foreseen"]) == 1
+        assert json.loads(capsys.readouterr().out) == {"error": "no room", "busy": False}
+
+    def test_a_standby_writes_no_canary(self, monkeypatch, tmp_path):
+        (tmp_path / "standby.signal").touch()
+        monkeypatch.setattr(Settings, "read", lambda: settings(data_directory=str(tmp_path)))
+        monkeypatch.setattr(canaries, "Canaries", lambda *_told: pytest.fail("it was asked"))
+        assert program.main(["canary"]) == 0

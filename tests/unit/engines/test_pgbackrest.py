@@ -212,6 +212,13 @@ class TestCommands:
         wanted = {"--pg1-path=/new", "--repo=2", "--set=x", "--type=time", "--target=2026-11-20 12:00:00+00"}
         assert wanted | {"--target-exclusive", "--target-action=pause", "--target-timeline=latest"} <= set(argv)
 
+    def test_two_that_fetch_on_one_host_share_nothing(self):
+        beside = engine("pgbackrest").fetch(settings(data_directory="/drill"), "/drill.spool").split()
+        assert {"--pg1-path=/drill", "--lock-path=/drill.spool", "--spool-path=/drill.spool"} <= set(beside)
+        alone = engine("pgbackrest").fetch(settings())
+        assert "--lock-path=/tmp/pgbackrest-get" in alone
+        assert "spool" not in alone
+
     @pytest.mark.parametrize("kind", ["latest", "immediate"])
     def test_a_restore_without_a_value(self, kind):
         argv = engine("pgbackrest").restore(settings(), RestoreWish("/new", kind, "ignored"))

@@ -69,12 +69,30 @@ def certificate(days_left: int = 300, path: str = "/etc/matriarch/tls/host.crt")
     return {"path": path, "subject": "CN=pg1", "not_after": "2027-11-08T12:00:00Z", "days_left": days_left}
 
 
+DRILLED: dict[str, Any] = {
+    "kind": "drill",
+    "at": "2026-11-01T03:00:00Z",
+    "member": "pg2",
+    "repositories": ["s3://b/shop at s3"],
+    "problems": [],
+    "facts": {"rto_seconds": 61.5, "rpo_seconds": 40.0},
+}
+
+
 def backups(**changes: Any) -> dict[str, Any]:
     """What a member knows of the backups."""
     newest = {"label": "20261101-010000F", "kind": "full", "size_bytes": 1048576, "stored_bytes": 524288}
     times = {"started": "2026-11-01T01:00:00Z", "stopped": "2026-11-01T01:05:00Z"}
     told = {"repository": "s3://b/shop at s3", "newest": {**newest, **times}, "age_seconds": 7200.0, "problem": ""}
-    looked = {"checked_at": "2026-11-01T03:00:00Z", "failure": "", "missing": "", "unmended": ""}
+    looked = {
+        "checked_at": "2026-11-01T03:00:00Z",
+        "failure": "",
+        "missing": "",
+        "unmended": "",
+        "proof": {"drill": DRILLED, "good_drill": DRILLED},
+        "drill": {"interval_hours": 0, "failure": ""},
+        "asked_at": "2026-11-01T05:00:00+00:00",
+    }
     return {"interval_hours": 24, "repositories": [told], **looked, **changes}
 
 

@@ -12,6 +12,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.regist
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import Archived, Backup, Catalog
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.wal import Segment
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.restore import choosing
 from ansible_collections.matriarch.pgcluster.plugins.modules import restore_choice
 
 MADE_UP: Any = Settings  # of values that do not matter
@@ -27,7 +28,7 @@ class Engine:
     def catalog(self, _settings, _call):
         return self.catalog_now
 
-    def fetch(self, settings):
+    def fetch(self, settings, _spool):
         return f'get --path={settings.data_directory} %f "%p"'
 
 
@@ -66,7 +67,7 @@ def test_a_repository_that_cannot_be_read_is_said(choose):
 @pytest.mark.parametrize(("code", "told"), [(0, 0), (1, 1), (2, 200), (104, 200), (125, 200)])
 def test_a_failure_is_not_the_end_of_the_log(code, told):
     """PostgreSQL takes every code up to 125 for a file that is not there."""
-    command = restore_choice.or_end(f"(exit {code})")
+    command = choosing.or_end(f"(exit {code})")
     assert subprocess.run(["sh", "-c", command], check=False).returncode == told
 
 

@@ -20,7 +20,13 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd imp
     Seen,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host_report import parse_reports
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Limits, Status, Store, Sync
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import (
+    Limits,
+    Status,
+    Store,
+    Sync,
+    Unfinished,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.verdict import Verdict, judge
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes import report as fake
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.patroni import member
@@ -48,6 +54,7 @@ class Case:
     cluster: dict[str, Any] = field(default_factory=dict)
     sync: Sync = field(default_factory=lambda: Sync("quorum", strict=True, standbys=("pg2", "pg3")))
     silent_patroni: bool = False
+    restore: Unfinished | None = None
 
     def report(self, name: str) -> dict[str, Any]:
         told: dict[str, Any] = self.hosts[name]["report"]
@@ -87,6 +94,7 @@ class Case:
             etcd=self.etcd,
             hosts=hosts,
             limits=Limits(),
+            restore=self.restore,
         )
 
     def judge(self) -> Verdict:
@@ -186,6 +194,7 @@ DEGRADED: list[tuple[Callable[[Case], Any], str]] = [
     (assign(etcd_names=("pg1", "pg2")), "pg3: it is not a member of etcd"),
     (assign(alarms=(Alarm(1, "NOSPACE"),)), "pg1: its etcd has raised the alarm NOSPACE"),
     (assign(alarms=(Alarm(9, "CORRUPT"),)), "etcd: its etcd has raised the alarm CORRUPT"),
+    (assign(restore=Unfinished("shop", "latest", stopped=True)), "cluster: a restore to latest is half done"),
     (assign(contradiction="pg1 and pg2, pg3"), "etcd: its members do not hold the same: pg1 and pg2, pg3"),
     (told_by("pg2", haproxy=None, problems=["haproxy: refused"]), "pg2: its HAProxy does not answer: refused"),
     (told_by("pg2", haproxy=fake.servers(None)), "pg2: its HAProxy has no way to a leader"),
@@ -274,6 +283,10 @@ def test_what_is_within_its_limit_is_stable(within: Callable[[Case], Any]) -> No
         (
             assign(cluster={"scheduled_switchover": {"at": "2026-12-01T03:00:00+00:00", "to": "pg2"}}),
             "cluster: a switchover to pg2 is scheduled for 2026-12-01T03:00:00+00:00",
+        ),
+        (
+            assign(restore=Unfinished("shop", "latest", stopped=False)),
+            "cluster: a restore to latest is under way, or was interrupted; nobody was stopped for it yet",
         ),
         (change("pg3", scheduled_restart={"schedule": "2026-12-01"}), "pg3: a restart is scheduled for 2026-12-01"),
         (

@@ -20,7 +20,7 @@ WHERE = "s3://b/shop at s3"
 def told(severity: str = "degraded", **reports: Any) -> list[str]:
     """The findings of these rules alone: the rest of the cluster is not looked at."""
     found = judge(Status(cluster=None, hosts=parse_reports(fake.hosts(**reports)))).findings[severity]
-    words = ("backup", "WAL", "archived", WHERE)
+    words = ("backup", "WAL", "archived", "drill", "verification", WHERE)
     return [f"{each.subject}: {each.problem}" for each in found if any(word in each.problem for word in words)]
 
 
@@ -105,3 +105,54 @@ def test_a_cluster_without_backups_is_a_note():
 def test_hosts_that_were_not_asked_are_none_without_backups():
     silent = {name: fake.report(backups=None, postgres=None) for name in fake.MEMBERS}
     assert told("note", **silent) == []
+
+
+BAD = {**fake.DRILLED, "at": "2026-11-01T04:00:00Z", "problems": ["the canary is not there"]}
+SOUND = {**fake.DRILLED, "kind": "verification", "at": "2026-11-01T04:30:00Z", "facts": {}}
+
+
+class TestProof:
+    def drilled(self, hours: int, asked: str, **proof: Any) -> dict[str, Any]:
+        return everywhere(drill={"interval_hours": hours, "failure": ""}, asked_at=asked, proof=proof)
+
+    def test_a_bad_drill(self):
+        found = [f"pg2: the last restore drill, of {BAD['at']}, is bad: the canary is not there"]
+        proof = {"drill": BAD, "good_drill": fake.DRILLED}
+        assert told(**everywhere(proof=proof)) == found
+        assert told(pg3=fake.report(backups=fake.backups(proof=proof))) == found
+
+    def test_what_was_good_after_it_makes_up_for_it(self):
+        proof = {"drill": BAD, "verification": SOUND, "good_verification": SOUND}
+        assert told(**everywhere(proof=proof)) == []
+
+    def test_a_bad_verification(self):
+        proof = {"verification": {**SOUND, "problems": ["one is corrupt"]}}
+        assert told(**everywhere(proof=proof)) == [
+            f"pg2: the last verification, of {SOUND['at']}, is bad: one is corrupt"
+        ]
+
+    @pytest.mark.parametrize(
+        ("asked", "problems"),
+        [
+            ("2026-11-02T09:00:00Z", []),
+            ("2026-11-02T09:00:01Z", ["cluster: the last good restore drill is 30 h old, more than 30"]),
+        ],
+    )
+    def test_a_drill_that_is_overdue(self, asked, problems):
+        assert told(**self.drilled(24, asked, drill=fake.DRILLED, good_drill=fake.DRILLED)) == problems
+
+    def test_where_none_is_declared_none_is_overdue(self):
+        assert told(**self.drilled(0, "2027-11-02T09:00:00Z", drill=fake.DRILLED, good_drill=fake.DRILLED)) == []
+
+    def test_the_first_one_is_waited_for(self):
+        assert told(**self.drilled(24, "2026-11-02T09:00:00Z")) == ["cluster: no restore drill was good yet"]
+
+    def test_one_that_came_to_no_verdict(self):
+        one = fake.report(backups=fake.backups(drill={"interval_hours": 0, "failure": "no room"}))
+        assert told(pg3=one) == ["pg3: its last restore drill came to no verdict: no room"]
+
+    def test_that_nobody_ever_looked_is_a_note(self):
+        assert told("note", **everywhere(proof={})) == [
+            "cluster: nobody has ever seen that its backups can be restored"
+        ]
+        assert told(**everywhere(proof={})) == []

@@ -64,9 +64,10 @@ class PgBackRest:
     def push_at_once(self, settings: Settings) -> Argv:
         return [*_stanza(settings), "--no-archive-async", "archive-push"]
 
-    def fetch(self, settings: Settings) -> str:
+    def fetch(self, settings: Settings, spool: str = "") -> str:
         # It refuses to work in another directory than the one that it knows, and shares a lock with archive-push.
-        own = [f"--pg1-path={settings.data_directory}", f"--lock-path={FETCH_LOCK}"]
+        own = [f"--pg1-path={settings.data_directory}", f"--lock-path={spool or FETCH_LOCK}"]
+        own += [f"--spool-path={spool}"] if spool else []
         return " ".join([*_stanza(settings), *own, "archive-get", "%f", '"%p"'])
 
     def take(self, settings: Settings, kind: str, leader: str, repository: int) -> Argv:
