@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import replica
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import command, replica
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState, Member
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.wal import SEGMENT_BYTES, Fork, Segment
@@ -63,7 +63,7 @@ def engine(tmp_path, monkeypatch):
     cluster = ClusterState("shop", (Member("db1", "leader", "running", timeline=2),))
     monkeypatch.setattr(replica, "engine", lambda _name: fake)
     monkeypatch.setattr(replica, "ask_patroni", lambda _settings: cluster)
-    monkeypatch.setattr(replica.command, "as_postgres", lambda argv: argv)
+    monkeypatch.setattr(command, "as_postgres", lambda argv: argv)
     monkeypatch.setattr(replica, "MARGIN", 0)
     monkeypatch.setattr(replica, "control_data", lambda _programs, data: (data / "global" / "pg_control").exists())
     monkeypatch.setattr("os.geteuid", lambda: 1000)

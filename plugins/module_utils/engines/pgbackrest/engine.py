@@ -54,7 +54,9 @@ class PgBackRest:
     def fetch(self, settings: Settings) -> str:
         # It refuses to work in another directory than the one that it knows, and shares a lock with archive-push.
         own = [f"--pg1-path={settings.data_directory}", f"--lock-path={FETCH_LOCK}"]
-        return " ".join([*_stanza(settings), *own, "archive-get", "%f", '"%p"'])
+        # Another cluster's archive is asked by the status as well: two that fetch ahead would wait for each other.
+        ahead = ["--no-archive-async"] if settings.folder else []
+        return " ".join([*_stanza(settings), *own, *ahead, "archive-get", "%f", '"%p"'])
 
     def take(self, settings: Settings, kind: str, leader: str, repository: int) -> Argv:
         beside = [] if leader == settings.member else _leader(settings, settings.members[leader])
