@@ -6,7 +6,7 @@ export PYTHON
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab setup-tests demo demo-down test test-all lint unit sanity molecule bench-deploy bench-switchover build clean
+.PHONY: help setup setup-lab setup-tests demo demo-down test test-all lint unit sanity molecule bench-deploy bench-switchover bench-backup build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench-deploy: setup-lab ## how long deployments take on bare hosts
 
 bench-switchover: setup-lab ## how long clients wait while leadership changes hands
 	@python tests/bench/switchover.py
+
+bench-backup: setup-lab ## what backups and restores cost beside the bare engine
+	@python tests/bench/backup.py
 
 build: setup ## the collection's tarball, checked as its user meets it
 	@tools/build

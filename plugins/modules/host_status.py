@@ -36,6 +36,10 @@ options:
     description: PostgreSQL's port.
     type: int
     default: 5432
+  follows:
+    description: Whether PostgreSQL follows another cluster by its archive, which is then asked whether it has more.
+    type: bool
+    default: false
   backup_settings:
     description: Where the host keeps what is declared of the backups; not asked unless given.
     type: path
@@ -184,6 +188,26 @@ postgres:
       description: The replication slots, with C(name), C(type), C(active), C(retained_bytes) and C(wal_status).
       type: list
       elements: dict
+following:
+  description: How far PostgreSQL has come with another cluster's log, null when it was not asked or reads no archive.
+  returned: success
+  type: dict
+  contains:
+    replayed:
+      description: The position up to which it has replayed.
+      type: str
+    archive:
+      description: V(replayed) where the archive has nothing newer, V(behind) where it has, V(silent) without an answer.
+      type: str
+    reason:
+      description: Why the archive does not answer, else empty.
+      type: str
+    last_commit_at:
+      description: The time of the last commit that is replayed, in UTC; empty where none was since PostgreSQL started.
+      type: str
+    last_commit_age_seconds:
+      description: How old that is, or null.
+      type: float
 backups:
   description: What this member knows of the backups, null when it was not asked or none are declared.
   returned: success
@@ -250,8 +274,12 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.haprox
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.instance import Instance
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.pgbouncer import PoolerConsole
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.following import read_following
 
 Answer = TypeVar("Answer")
+
+ARCHIVE_SECONDS = 10.0
+"""For each question to an archive; who looks at a status does not wait for one that is gone."""
 
 ARGUMENTS: dict[str, Any] = {
     "poolers": {"type": "dict", "default": {}},
@@ -259,6 +287,7 @@ ARGUMENTS: dict[str, Any] = {
     "certificates": {"type": "list", "elements": "path", "default": []},
     "postgres_socket": {"type": "path"},
     "postgres_port": {"type": "int", "default": 5432},
+    "follows": {"type": "bool", "default": False},
     "backup_settings": {"type": "path"},
     "units": {"type": "list", "elements": "str", "default": []},
 }
@@ -308,6 +337,11 @@ def postgres(socket_directory: str, port: int) -> dict[str, Any]:
         }
 
 
+def following(socket_directory: str, port: int) -> dict[str, Any] | None:
+    found = read_following(socket_directory, port, ARCHIVE_SECONDS)
+    return found.facts() if found else None
+
+
 def certificate(path: str) -> dict[str, Any]:
     read = read_certificate(path)
     return {
@@ -327,13 +361,14 @@ def run(params: Mapping[str, Any]) -> dict[str, Any]:
     """Ask every part that was given."""
     survey = Survey()
     ask, proxy, socket = survey.ask, params["haproxy_socket"], params["postgres_socket"]
-    settings = params["backup_settings"]
+    settings, port = params["backup_settings"], params["postgres_port"]
     certificates = [ask(f"certificate {path}", partial(certificate, path)) for path in params["certificates"]]
     return {
         "poolers": {name: ask(f"pooler {name}", partial(pooler, where)) for name, where in params["poolers"].items()},
         "haproxy": ask("haproxy", partial(haproxy, proxy)) if proxy else None,
         "certificates": [each for each in certificates if each],
-        "postgres": ask("postgres", partial(postgres, socket, params["postgres_port"])) if socket else None,
+        "postgres": ask("postgres", partial(postgres, socket, port)) if socket else None,
+        "following": ask("following", partial(following, socket, port)) if socket and params["follows"] else None,
         "backups": ask("backups", partial(told, settings, datetime.now(UTC))) if settings else None,
         "units": ask("units", partial(units, params["units"])),
         "problems": survey.problems,

@@ -93,6 +93,10 @@ options:
         description: More segments of WAL than this wait to be archived.
         type: int
         default: 16
+      following_seconds:
+        description: A standby cluster has not replayed what the archive holds, and its last commit is older.
+        type: float
+        default: 900.0
 author:
   - The Matriarch authors (@matriarch)
 """
@@ -317,6 +321,10 @@ instances:
   type: dict
 certificates:
   description: The certificates of each host that answered, by host.
+  returned: with O(etcd_urls) or O(hosts)
+  type: dict
+following:
+  description: How far each member of a standby cluster has come with the log of the cluster that it follows, by host.
   returned: with O(etcd_urls) or O(hosts)
   type: dict
 silent_hosts:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LAB = "bench"
+LAB = os.environ.get("MATRIARCH_BENCH_LAB", "bench")
 # Hosts by group, for the numbers of hosts that can be asked for.
 LAYOUTS: dict[int, dict[str, list[str]]] = {
+    1: {group: ["db1"] for group in ("etcd", "postgres", "proxy")},
     3: {group: ["db1", "db2", "db3"] for group in ("etcd", "postgres", "proxy")},
     9: {"etcd": ["etcd1", "etcd2", "etcd3"], "postgres": ["db1", "db2", "db3", "db4"], "proxy": ["px1", "px2"]},
 }
 
 
 def lab(*words: str) -> str:
-    command = [sys.executable, str(ROOT / "tests" / "lab"), "--lab", LAB, *words]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(command(*words), check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, str(ROOT / "tests" / "lab"), "--lab", LAB, *words]
 
 
 def names(count: int) -> list[str]:

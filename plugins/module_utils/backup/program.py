@@ -18,12 +18,14 @@ from typing import Any
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import command
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.lock import Busy
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.mend import mend
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.replica import make_replica
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.run import Done, scheduled, take
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.state import Mended
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import engine
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import FULL, KINDS
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import SETTINGS_FILE, Settings
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.replica_source import AUTO, WISHES
 
 BAD = 2
 DRILLS = ("scheduled", "now", "even-on-leader", "foreseen", "foreseen-even-on-leader", "swept")
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the verb says."""
     options = parser().parse_args(arguments)
     try:
-        settings = Settings.read()
+        settings = Settings.read(options.settings)
         answer = _VERBS[options.verb](settings, options)
     except MatriarchError as error:
         # Who called it reads JSON; in a timer's journal the words are enough.
@@ -55,6 +57,7 @@ def say(answer: object) -> None:
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="matriarch-backup", description="Backups of the cluster, seen from this member.")
+    top.add_argument("--settings", default=SETTINGS_FILE, help="whose repositories: what is declared of the backups")
     verbs = top.add_subparsers(dest="verb", required=True)
     verbs.add_parser("scheduled", help="make the backup that is due, if it is this member's turn")
     verbs.add_parser("mend", help="archive WAL that its own leader did not archive any more")
@@ -64,6 +67,8 @@ def parser() -> argparse.ArgumentParser:
     verbs.add_parser("canary", help="write a row that restore drills look for, if this member leads")
     drill = verbs.add_parser("drill", help="restore the newest backup beside this member's data, check it, remove it")
     drill.add_argument("when", choices=DRILLS, help="how it is done; none is made to foresee or to sweep")
+    replica = verbs.add_parser("replica", help="make this member's data out of the repository")
+    replica.add_argument("--from", dest="wish", choices=WISHES, default=AUTO, help="auto: unless the leader is cheaper")
     return top
 
 
@@ -83,6 +88,10 @@ def _mend(settings: Settings, _options: argparse.Namespace) -> Any:
         return None
     after.write()
     return {"timeline": after.timeline, "problem": after.problem}
+
+
+def _replica(settings: Settings, options: argparse.Namespace) -> Any:
+    return {"replica": make_replica(settings, options.wish)}
 
 
 # What speaks SQL takes longer to load than the timers' other work takes: it is loaded where it is needed.
@@ -108,4 +117,11 @@ def _told(done: Done) -> dict[str, Any]:
     return {"backup": done.backup.facts() if done.backup else None, "reason": done.reason}
 
 
-_VERBS = {"scheduled": _scheduled, "take": _take, "mend": _mend, "canary": _canary, "drill": _drill}
+_VERBS = {
+    "scheduled": _scheduled,
+    "take": _take,
+    "mend": _mend,
+    "canary": _canary,
+    "drill": _drill,
+    "replica": _replica,
+}

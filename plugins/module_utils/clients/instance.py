@@ -36,6 +36,19 @@ STANDING = """
            END AS replay_lag_seconds
 """
 
+FOLLOWING = """
+    SELECT pg_is_in_recovery() AS in_recovery,
+           current_setting('restore_command') AS restore_command,
+           current_setting('data_directory') AS data_directory,
+           pg_size_bytes(current_setting('wal_segment_size')) AS segment_bytes,
+           CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() END AS replay_lsn,
+           greatest((SELECT received_tli FROM pg_stat_wal_receiver),
+                    (SELECT min_recovery_end_timeline FROM pg_control_recovery()),
+                    (SELECT timeline_id FROM pg_control_checkpoint())) AS timeline,
+           to_char(pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS last_commit_at,
+           extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) AS last_commit_age_seconds
+"""
+
 ARCHIVER = """
     SELECT current_setting('archive_mode') <> 'off' AS enabled, archived_count, last_archived_wal, failed_count,
            last_failed_wal, coalesce(last_failed_time > coalesce(last_archived_time, '-infinity'), false) AS failing,
@@ -101,6 +114,10 @@ class Instance(AbstractContextManager["Instance"]):
         A standby that has replayed all that it received has no lag; how much it did not receive, the primary knows.
         """
         return self._first("its standing", STANDING)
+
+    def following(self) -> dict[str, Any]:
+        """What a standby reads its log with, how far it has replayed, and how old the last commit in it is."""
+        return self._first("what it follows", FOLLOWING)
 
     def archiver(self) -> dict[str, Any]:
         """How archiving goes; `failing` when the last attempt did not succeed, `ready_files` wait for it."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_status import BackupStatus
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.following import Following
 
 GROUPS = ("etcd", "postgres", "proxy")
 RUNS = "active"
@@ -103,8 +104,8 @@ class Instance:
 class HostReport:
     """What a host is for (etcd, postgres, proxy), and what it told; a silent one told nothing.
 
-    `instance`, `proxy` and `backups` are None where they were not asked, or there are none. `problems` are what else
-    could not be found out. `told` is the report as it came.
+    `instance`, `proxy`, `backups` and `following` are None where they were not asked, or there are none. `problems` are
+    what else could not be found out. `told` is the report as it came.
     """
 
     groups: tuple[str, ...]
@@ -114,6 +115,7 @@ class HostReport:
     certificates: tuple[Certificate, ...] = ()
     instance: Instance | None = None
     backups: BackupStatus | None = None
+    following: Following | None = None
     stopped_units: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     told: Mapping[str, Any] = field(default_factory=dict)
@@ -143,6 +145,7 @@ def _host(host: Mapping[str, Any]) -> HostReport:
         certificates=tuple(Certificate(c["path"], c["days_left"], c["not_after"]) for c in told["certificates"]),
         instance=_instance(told["postgres"]) if told["postgres"] else None,
         backups=BackupStatus.parse(told["backups"]) if told["backups"] else None,
+        following=Following.parse(told["following"]) if told["following"] else None,
         stopped_units={unit: str(state) for unit, state in (told["units"] or {}).items() if state != RUNS},
         problems=tuple(f"{part}: {reason}" for part, reason in reasons.items() if part not in own),
         told=told,

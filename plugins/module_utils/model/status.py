@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_status import BackupStatus
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState, Member
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd import EtcdState
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.following import Following
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host_report import (
     GROUPS,
     Certificate,
@@ -32,6 +33,7 @@ PARTS = {
     "instances": ("postgres", ("postgres",)),
     "certificates": ("certificates", GROUPS),
     "backups": ("backups", ("postgres",)),
+    "following": ("following", ("postgres",)),
 }
 
 TRUE_WORDS = frozenset({"on", "true", "yes", "1"})  # as Patroni reads them
@@ -47,6 +49,7 @@ class Limits:
     certificate_days: float = 30.0
     slot_bytes: int = 1024 * 1024 * 1024
     waiting_segments: int = 16
+    following_seconds: float = 900.0
 
 
 @dataclass(frozen=True)
@@ -136,14 +139,25 @@ class Status:
         return self.leader is not None and self.leader.role == "leader"
 
     @property
+    def is_standby(self) -> bool:
+        """The cluster follows another one."""
+        return self.leader is not None and self.leader.role == "standby_leader"
+
+    @property
+    def following(self) -> Following | None:
+        """How far the leader of a standby cluster has come, where it told."""
+        host = self.hosts.get(self.leader.name) if self.leader and self.is_standby else None
+        return host.following if host else None
+
+    @property
     def cluster_members(self) -> tuple[Member, ...]:
         """Those whom Patroni lists."""
         return self.cluster.members if self.cluster else ()
 
     @property
     def wants_synchronous(self) -> bool:
-        """A synchronous standby is declared, by the caller or by Patroni's configuration."""
-        return self.synchronous or self.sync.is_wanted
+        """A synchronous standby is declared, by the caller or by Patroni's configuration, and writes are taken."""
+        return (self.synchronous or self.sync.is_wanted) and not self.is_standby
 
     @property
     def silent_hosts(self) -> tuple[str, ...]:

@@ -18,6 +18,9 @@ JOIN_ETCD_ANEW = (
 END_MAINTENANCE = "ansible-playbook maintenance.yml -e state=resumed"
 CANCEL_SWITCHOVER = "nothing to do; to cancel it: ansible-playbook switchover.yml -e switchover_cancel=true"
 SITE = "ansible-playbook site.yml"
+FOLLOWER = (
+    "PostgreSQL's log there tells what it waits for; the status of the cluster that it follows, whether that archives"
+)
 BACKUP = "ansible-playbook backup.yml"
 BACKUP_INFO = "ansible-playbook backup_info.yml"
 DRILL = "ansible-playbook restore_drill.yml"

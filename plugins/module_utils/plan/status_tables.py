@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import moment as backup_moment
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import LEADER_ROLES
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.following import Following
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host_report import (
     LEADER_BACKEND,
     REPLICAS_BACKEND,
@@ -60,12 +61,24 @@ def headline(name: str, answer: Answer) -> str:
     """The verdict, and how the cluster replicates, in one line."""
     sync, cluster = answer["sync"], answer["cluster"] or {}
     told = [f"Cluster {plain(name)} is {answer['verdict']}"]
-    if sync["mode"]:
+    if follows := _following(answer):
+        told.append(follows)
+    elif sync["mode"]:
         waits = {"async": "commits wait for no standby", "sync": "synchronous", "quorum": "quorum commit"}[sync["mode"]]
         told.append(f"{waits}, strict" if sync["strict"] else waits)
     if cluster.get("paused"):
         told.append("Patroni is paused")
     return "; ".join(told)
+
+
+def _following(answer: Answer) -> str:
+    """That it is a standby cluster, and how far its leader has come."""
+    listed = answer["cluster"]["members"] if answer["cluster"] else ()
+    leader = next((each["name"] for each in listed if each["role"] == "standby_leader"), "")
+    if not leader:
+        return ""
+    told = (answer.get("following") or {}).get(leader)
+    return f"a standby cluster: {Following.parse(told).told}" if told else "a standby cluster"
 
 
 def reasons(answer: Answer) -> list[str]:

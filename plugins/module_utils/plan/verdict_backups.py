@@ -32,7 +32,7 @@ SOONEST_HOURS = 1.0
 
 def old_backups(status: Status) -> Iterator[Finding]:
     """Of what all members know, the newest counts: one that was away may be behind."""
-    told = [each for _host, each in status.backups()]
+    told = [each for _host, each in status.backups() if not status.is_standby]
     for repository in dict.fromkeys(label for each in told for label in each.ages):
         ages = [age for each in told if (age := each.ages.get(repository)) is not None]
         interval = max((each.interval_hours for each in told), default=24)
@@ -124,8 +124,12 @@ def known(status: Status) -> Proof:
 
 
 def no_backups(status: Status) -> Iterator[Finding]:
-    """A note: whoever declares none may have others."""
-    if any(True for _each in status.instances()) and not any(True for _each in status.backups()):
+    """A note: whoever declares none may have others. A standby cluster has them when it is promoted."""
+    if (
+        not status.is_standby
+        and any(True for _each in status.instances())
+        and not any(True for _each in status.backups())
+    ):
         yield Finding(CLUSTER, "it has no backups", f"declare backup_repositories, then {SITE}")
 
 

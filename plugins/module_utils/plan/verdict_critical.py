@@ -74,7 +74,7 @@ def several_primaries(status: Status) -> Iterator[Finding]:
 
 def commits_wait_in_vain(status: Status) -> Iterator[Finding]:
     """Strict synchronous replication acknowledges nothing while no standby streams."""
-    if status.leader and status.sync.strict and not any(m.is_up for m in status.standbys()):
+    if status.leader and status.takes_writes and status.sync.strict and not any(m.is_up for m in status.standbys()):
         problem = "commits wait for a synchronous standby, and none streams"
         yield Finding(status.leader.name, problem, journal("patroni", [m.name for m in status.standbys()]))
 
@@ -82,7 +82,7 @@ def commits_wait_in_vain(status: Status) -> Iterator[Finding]:
 def no_way_to_the_leader(status: Status) -> Iterator[Finding]:
     """Every proxy, silent ones included. A standby cluster takes no writes, so that its proxies have no leader."""
     expected = status.hosts_of("proxy")
-    if not expected or (status.leader and status.leader.role == "standby_leader"):
+    if not expected or status.is_standby:
         return
     if not any(proxy.leaders for _host, proxy in status.proxies()):
         reached = [name for name in expected if not status.is_silent(name)]

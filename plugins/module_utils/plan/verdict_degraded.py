@@ -9,10 +9,12 @@ from collections.abc import Iterator
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import Member
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.etcd import EtcdMember, EtcdState
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.following import BEHIND, SILENT
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import CLUSTER, ETCD, Finding, Status
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.remedies import (
     DISARM_ETCD,
     END_MAINTENANCE,
+    FOLLOWER,
     JOIN_ETCD_ANEW,
     ROLLING_RESTART,
     SITE,
@@ -94,6 +96,17 @@ def paused(status: Status) -> Iterator[Finding]:
         yield Finding(CLUSTER, "Patroni is paused: nobody takes over when the leader fails", END_MAINTENANCE)
 
 
+def standby_cluster_behind(status: Status) -> Iterator[Finding]:
+    """What lies in the archive is replayed within a minute; with a commit that is old it is stuck."""
+    following, limit = status.following, status.limits.following_seconds
+    if following is None or status.leader is None:
+        return
+    age = following.last_commit_age_seconds
+    is_old = age is None or age > limit
+    if following.archive == SILENT or (following.archive == BEHIND and is_old):
+        yield Finding(status.leader.name, f"as leader of a standby cluster: {following.told}", FOLLOWER)
+
+
 def sick_etcd_members(status: Status) -> Iterator[Finding]:
     """Those of an etcd without a majority are told with that, unless one is away for good."""
     state = status.etcd.state if status.etcd else None
@@ -155,6 +168,7 @@ RULES = (
     missing_etcd_members,
     etcd_alarms,
     parted_etcd_members,
+    standby_cluster_behind,
     paused,
     pending_restarts,
 )

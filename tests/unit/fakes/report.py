@@ -104,6 +104,7 @@ def report(*, leader: str | None = "pg1", leads: bool = False, **changes: Any) -
         "certificates": [certificate()],
         "postgres": postgres(leads=leads),
         "backups": backups(),
+        "following": None,
         "units": {"etcd.service": "active", "patroni.service": "active"},
         "problems": [],
         **changes,

@@ -244,3 +244,11 @@ def test_what_is_no_status_is_refused(odd: dict[str, Any]) -> None:
         FILTERS["status_text"](odd, "shop")
     with pytest.raises(AnsibleFilterError, match="no status"):
         FILTERS["status_view"](odd, "shop", THREE)
+
+
+def test_a_standby_cluster_says_so() -> None:
+    told = answer(member("pg1", "standby_leader", state="in archive recovery"), member("pg2"))
+    assert "a standby cluster" in text(told)[0]
+    following = {"replayed": "0/5", "archive": "replayed", "reason": "", "last_commit_at": ""}
+    told["following"]["pg1"] = {**following, "last_commit_age_seconds": 12.3}
+    assert "a standby cluster: the last replayed commit is 12 s old, and the archive has nothing newer" in text(told)[0]

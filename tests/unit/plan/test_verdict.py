@@ -332,6 +332,37 @@ def test_the_leader_of_a_standby_cluster_needs_no_way_for_writes() -> None:
     assert case.judge().word == "stable"
 
 
+def standby_cluster(**following: Any) -> Case:
+    """Of a cluster that would wait for standbys, and whose own backups begin with its promotion."""
+    case = Case()
+    case.members["pg1"].update(role="standby_leader", state="in archive recovery")
+    told = {"replayed": "0/5000000", "archive": "replayed", "reason": "", "last_commit_at": "", **following}
+    for name in NAMES:
+        none = {"backups": fake.backups(repositories=[{"repository": "r", "age_seconds": None, "problem": ""}])}
+        case.report(name).update(haproxy=fake.servers(None), postgres=fake.postgres(), **none)
+        if name != "pg1":
+            case.members[name]["role"] = "replica"
+    case.report("pg1")["following"] = {"last_commit_age_seconds": 20.0, **told}
+    return case
+
+
+@pytest.mark.parametrize(
+    ("following", "problems"),
+    [
+        ({}, []),
+        ({"last_commit_age_seconds": 86400.0}, []),  # nobody has written
+        ({"archive": "behind"}, []),  # it is about to replay
+        ({"archive": "behind", "last_commit_age_seconds": 901.0}, ["the last replayed commit is 901 s old"]),
+        ({"archive": "behind", "last_commit_age_seconds": None}, ["no commit was replayed yet"]),
+        ({"archive": "silent", "reason": "no route"}, ["the archive does not answer: no route"]),
+    ],
+)
+def test_a_standby_cluster_that_does_not_follow(following: dict[str, Any], problems: list[str]) -> None:
+    found = told(standby_cluster(**following).judge(), "degraded")
+    assert len(found) == len(problems)
+    assert all(problem in each for problem, each in zip(problems, found, strict=True))
+
+
 def test_what_was_not_asked_is_not_judged() -> None:
     case = Case()
     cluster = case.status().cluster

@@ -56,7 +56,8 @@ class BarmanCloud:
     def push_at_once(self, settings: Settings) -> Argv:
         return self.push(settings)
 
-    def fetch(self, settings: Settings) -> str:
+    def fetch(self, settings: Settings, spool: str = "") -> str:
+        # Nothing is fetched ahead, so that there is nothing to keep apart.
         return " ".join([*_program(settings), "fetch", "%f", '"%p"'])
 
     def take(self, settings: Settings, kind: str, leader: str, repository: int) -> Argv:

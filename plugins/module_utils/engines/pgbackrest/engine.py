@@ -68,7 +68,9 @@ class PgBackRest:
         # It refuses to work in another directory than the one that it knows, and shares a lock with archive-push.
         own = [f"--pg1-path={settings.data_directory}", f"--lock-path={spool or FETCH_LOCK}"]
         own += [f"--spool-path={spool}"] if spool else []
-        return " ".join([*_stanza(settings), *own, "archive-get", "%f", '"%p"'])
+        # Another cluster's archive is asked by the status as well: two that fetch ahead would wait for each other.
+        ahead = ["--no-archive-async"] if settings.folder else []
+        return " ".join([*_stanza(settings), *own, *ahead, "archive-get", "%f", '"%p"'])
 
     def take(self, settings: Settings, kind: str, leader: str, repository: int) -> Argv:
         beside = [] if leader == settings.member else _leader(settings, settings.members[leader])

@@ -1,0 +1,276 @@
+"""A second cluster follows the archive of the first one, and takes over when the site is lost; they never mix."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from integration.backups import Storage
+from integration.inventory import Cluster, Machine
+from integration.operations import WHOLE_SECONDS, Outcome, is_whole, members, play
+from integration.watch import Connect, eventually
+from lab import Lab
+
+HOST = "dr1"
+NAME = "main_dr"
+DEPLOY_SECONDS = 900
+FOLLOWED_SECONDS = 300
+BUILT_SECONDS = 300
+CHANGED = re.compile(r"changed=([1-9]\d*)")
+
+Login = Callable[[Machine], Any]
+
+
+def machine(lab: Lab, name: str) -> Machine:
+    return Machine(name, lab.address(name), str(lab.key), f"-o UserKnownHostsFile={lab.known_hosts}")
+
+
+@pytest.fixture(scope="module")
+def lab() -> Lab:
+    return Lab(os.environ["MOLECULE_SCENARIO_NAME"])
+
+
+@pytest.fixture(scope="module")
+def standby(cluster: Cluster, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Declared, and not deployed yet: one host, which has etcd, a member and a proxy."""
+    eventually("the cluster is whole", WHOLE_SECONDS, lambda: leads(cluster))
+    lab.up(HOST)
+    host = machine(lab, HOST)
+    folder = tmp_path_factory.mktemp("standby")
+    declared = Cluster(NAME, (str(folder / "hosts.json"),), folder / ".secrets", (host,), (host,), (host,), "")
+    declare(declared, cluster, lab, follows=True)
+    yield declared
+    lab.down(HOST, purge=True)
+
+
+def declare(standby: Cluster, cluster: Cluster, lab: Lab, *, follows: bool, **changed: Any) -> None:
+    """Write the standby cluster's inventory."""
+    secrets = cluster.secrets
+    repository = {
+        "type": "s3",
+        "endpoint": lab.address("s3"),
+        "port": 8443,
+        "bucket": "backups",
+        "access_key": (secrets / "storage" / "access_key").read_text().strip(),
+        "secret_key": (secrets / "storage" / "secret_key").read_text().strip(),
+        "ca_certificate": (secrets / "storage" / "ca.crt").read_text(),
+    }
+    source = {
+        "cluster": cluster.name,
+        "hosts": [each.address for each in cluster.postgres],
+        "passphrase": (secrets / cluster.name / "backup_passphrase").read_text().strip(),
+        "ca_certificate": cluster.ca.read_text(),
+        "repositories": [repository],
+    }
+    (host,) = standby.postgres
+    variables = {
+        "ansible_host": host.address,
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": host.key,
+        "ansible_ssh_common_args": host.ssh_arguments,
+    }
+    content = {
+        "hosts": {host.name: variables},
+        "vars": {
+            "pgcluster_name": NAME,
+            "pgcluster_client_networks": ["10.77.0.0/16"],
+            "backup_repositories": [repository],
+            **({"pgcluster_standby_of": source} if follows else {}),
+            **changed,
+        },
+        "children": {group: {"hosts": {host.name: {}}} for group in ("etcd", "postgres", "proxy")},
+    }
+    Path(standby.sources[0]).write_text(json.dumps({"all": content}))
+
+
+@pytest.fixture(scope="module")
+def deployed(standby: Cluster, cluster: Cluster, connect: Connect, database: str) -> Cluster:
+    """It follows: a row that was written before it was built, and one that was written since, are there."""
+    backup = play(cluster, "backup")
+    assert backup.ok, backup.tail
+    write(connect, cluster, database, "before")
+    outcome = play(standby, "site", seconds=DEPLOY_SECONDS)
+    assert outcome.ok, outcome.tail
+    return standby
+
+
+def write(connect: Connect, cluster: Cluster, database: str, by: str) -> None:
+    with connect(cluster.rw[0], dbname=database) as session:
+        session.execute("INSERT INTO written (by) VALUES (%s)", (by,))
+
+
+def end_segment(cluster: Cluster, login: Login) -> None:
+    """What was written until now goes to the archive at once, not within five minutes."""
+    name = next(m["name"] for m in members(cluster) if m["role"] == "leader")
+    host = next(m for m in cluster.postgres if m.name == name)
+    login(host).check_output("runuser -u postgres -- psql -XAtc 'SELECT pg_switch_wal()'")
+
+
+def there(standby: Cluster, cluster: Cluster, database: str) -> set[str]:
+    """Who has written, as the standby cluster's member tells; its logins are those of the other cluster."""
+    (instance,) = standby.instances
+    known = {**login_of(standby), "password": cluster.secret("admin_password")}
+    with psycopg.connect(**known, host=instance.address, port=instance.port, dbname=database) as session:
+        return {row[0] for row in session.execute("SELECT DISTINCT by FROM written").fetchall()}
+
+
+def leads(cluster: Cluster) -> bool:
+    """Whole, or a cluster of one member that leads."""
+    found = members(cluster)
+    return is_whole(cluster) or (len(cluster.postgres) == len(found) == 1 and found[0]["role"] == "leader")
+
+
+def promote(standby: Cluster, **told: Any) -> Outcome:
+    return play(standby, "promote_standby_cluster", seconds=DEPLOY_SECONDS, **told)
+
+
+def test_a_declaration_that_cannot_work_is_refused(standby: Cluster, cluster: Cluster, lab: Lab) -> None:
+    """Before anything is on the host."""
+    declared = json.loads(Path(standby.sources[0]).read_text())["all"]["vars"]["backup_repositories"][0]
+    declare(standby, cluster, lab, follows=True, backup_repositories=[{**declared, "path": f"/{cluster.name}"}])
+    outcome = play(standby, "site", seconds=DEPLOY_SECONDS)
+    declare(standby, cluster, lab, follows=True)
+    assert not outcome.ok
+    assert "after a promotion both would write there" in outcome.said, outcome.tail
+    assert CHANGED.search(outcome.stdout) is None
+
+
+def test_it_follows(deployed: Cluster, cluster: Cluster, connect: Connect, login: Login, database: str) -> None:
+    assert [m["role"] for m in members(deployed)] == ["standby_leader"]
+    write(connect, cluster, database, "since")
+    end_segment(cluster, login)
+    eventually("the row is there", FOLLOWED_SECONDS, lambda: {"before", "since"} <= there(deployed, cluster, database))
+
+
+def test_nothing_is_left_to_do(deployed: Cluster) -> None:
+    for check in (False, True):
+        outcome = play(deployed, "site", check=check, seconds=DEPLOY_SECONDS)
+        assert outcome.ok, outcome.tail
+        assert CHANGED.search(outcome.stdout) is None, outcome.tail
+
+
+def test_the_status_tells_what_it_is(deployed: Cluster) -> None:
+    outcome = play(deployed, "status")
+    assert outcome.ok, outcome.tail
+    assert "a standby cluster: the last replayed commit is " in outcome.said, outcome.said
+    assert "the archive has nothing newer" in outcome.said
+
+
+@pytest.mark.parametrize(
+    ("playbook", "told", "words"),
+    [
+        ("promote_standby_cluster", {}, "-e confirm=main_dr"),
+        ("promote_standby_cluster", {"confirm": "main"}, "-e confirm=main_dr"),
+        ("promote_standby_cluster", {"confirm": NAME}, "the cluster that it follows is alive"),
+        ("restore", {"target": "latest", "confirm": NAME}, "is a standby cluster"),
+    ],
+)
+def test_refused(deployed: Cluster, playbook: str, told: dict[str, Any], words: str) -> None:
+    outcome = play(deployed, playbook, seconds=DEPLOY_SECONDS, **told)
+    assert not outcome.ok
+    assert words in outcome.said, outcome.tail
+    assert [m["role"] for m in members(deployed)] == ["standby_leader"]
+
+
+def test_to_withdraw_the_declaration_promotes_nobody(deployed: Cluster, cluster: Cluster, lab: Lab) -> None:
+    declare(deployed, cluster, lab, follows=False)
+    outcome = play(deployed, "site", seconds=DEPLOY_SECONDS)
+    declare(deployed, cluster, lab, follows=True)
+    assert not outcome.ok
+    assert "promote_standby_cluster.yml" in outcome.said, outcome.tail
+    assert [m["role"] for m in members(deployed)] == ["standby_leader"]
+
+
+@pytest.fixture
+def lost_site(cluster: Cluster, lab: Lab) -> Iterator[Callable[[], None]]:
+    """Takes all hosts of the site that is followed their power; they come back when the test is over."""
+    names = [each.name for each in cluster.machines]
+    yield lambda: lab.power_cut(*names)
+    lab.start(*names)
+    eventually("the cluster is whole", BUILT_SECONDS, lambda: leads(cluster))
+
+
+def test_the_site_is_lost(
+    deployed: Cluster,
+    cluster: Cluster,
+    connect: Connect,
+    login: Login,
+    database: str,
+    lab: Lab,
+    lost_site: Callable[[], None],
+) -> None:
+    write(connect, cluster, database, "last")
+    end_segment(cluster, login)
+    eventually("the row is there", FOLLOWED_SECONDS, lambda: "last" in there(deployed, cluster, database))
+    lost_site()
+    storage = Storage(lab.address("s3"))
+    before = everything(storage, cluster.name)
+
+    plan = play(deployed, "promote_standby_cluster", check=True, confirm=NAME)
+    assert plan.ok, plan.tail
+    assert "would take writes" in plan.said
+    assert [m["role"] for m in members(deployed)] == ["standby_leader"]
+
+    outcome = promote(deployed, confirm=NAME)
+    assert outcome.ok, outcome.tail
+    assert outcome.report["result"]["seconds"] < BUILT_SECONDS
+
+    own = login_of(deployed)
+    for endpoint in deployed.rw:
+        with psycopg.connect(**own, host=endpoint.address, port=endpoint.port, dbname=database) as session:
+            session.execute("INSERT INTO written (by) VALUES (%s)", (f"after {endpoint.name}",))
+            rows = {row[0] for row in session.execute("SELECT DISTINCT by FROM written").fetchall()}
+            assert {"before", "since", "last"} <= rows
+    assert everything(storage, NAME)
+    assert everything(storage, cluster.name) == before, "something was written to the other cluster's backups"
+    assert "full" in storage_backups(login(deployed.postgres[0]))
+    assert login(deployed.postgres[0]).run("ls /etc/matriarch/backup/source.json").rc != 0
+
+    again = promote(deployed, confirm=NAME)
+    assert again.ok, again.tail
+    assert CHANGED.search(again.stdout) is None, again.tail
+    refused = play(deployed, "site", seconds=DEPLOY_SECONDS)
+    assert not refused.ok
+    assert "takes writes, and shall become a standby" in refused.said, refused.tail
+    declare(deployed, cluster, lab, follows=False)
+    outcome = play(deployed, "site", seconds=DEPLOY_SECONDS)
+    assert outcome.ok, outcome.tail
+    assert CHANGED.search(outcome.stdout) is None, outcome.tail
+
+
+def login_of(cluster: Cluster) -> dict[str, Any]:
+    """How an application logs in there."""
+    return {
+        "user": "admin",
+        "password": cluster.secret("admin_password"),
+        "sslmode": "verify-full",
+        "sslrootcert": str(cluster.ca),
+        "connect_timeout": 10,
+        "autocommit": True,
+    }
+
+
+def everything(storage: Storage, cluster: str) -> set[str]:
+    """All WAL of a cluster, and the names of its backups."""
+    found = {f"backup {name}" for name in storage.names(f"{cluster}/backup/{cluster}")}
+    waiting = [f"{cluster}/archive/{cluster}"]
+    while waiting:
+        below = [f"{waiting[0]}/{name}" for name in storage.names(waiting.pop(0))]
+        found |= {path for path in below if "." in path}
+        waiting += [path for path in below if "." not in path]
+    return found
+
+
+def storage_backups(host: Any) -> list[str]:
+    told = json.loads(
+        host.check_output(
+            f"runuser -u postgres -- pgbackrest --stanza={NAME} --output=json --log-level-console=off info"
+        )
+    )
+    return [str(each["type"]) for each in told[0]["backup"]]
