@@ -58,7 +58,7 @@ class Cluster:
     postgres: tuple[Machine, ...]
     proxy: tuple[Machine, ...]
     vip: str
-    repositories: int
+    repositories: int = 0
     """How many hold its backups."""
 
     def __str__(self) -> str:
