@@ -21,6 +21,7 @@ SECRETS = ("admin_password", "probe_password")
 SSH = {22}
 ETCD = {2379, 2380}
 POSTGRES = {5432, 8008}
+BACKUP = {8432}
 POOLER = {6432, 6433}
 
 
@@ -74,6 +75,7 @@ def declared_ports(machine: Machine) -> set[int]:
     for cluster in load():
         ports |= ETCD if machine in cluster.etcd else set()
         ports |= POSTGRES if machine in cluster.postgres else set()
+        ports |= BACKUP if cluster.repositories and machine in cluster.postgres else set()
         ports |= POOLER | {cluster.rw_port, cluster.ro_port} if machine in cluster.proxy else set()
     return ports
 
