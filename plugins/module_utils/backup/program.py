@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The hosts' own program: `matriarch-backup VERB`, as *postgres*. It prints JSON, and ends with 1 where it failed.
 
-A restore drill whose verdict is bad ends with 2.
+A restore drill whose verdict is bad ends with 10.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import FULL, KINDS
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 
-BAD = 2
+BAD = 10
 DRILLS = ("scheduled", "now", "even-on-leader", "foreseen", "foreseen-even-on-leader", "swept")
 """The first three are the names of the instances of the unit."""
 
