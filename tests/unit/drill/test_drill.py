@@ -134,7 +134,7 @@ class TestVerdict:
         ("change", "words", "did"),
         [
             ({"fetching": MatriarchError("pgbackrest restore: corrupt")}, "pgbackrest restore: corrupt", 1),
-            ({"replaying": RemoteError("latest was not reached: x")}, "latest was not reached: x", 2),
+            ({"replaying": RemoteError("latest: x", reason="x")}, "the log could not be replayed to its end: x", 2),
             ({"found": canaries(5, 6)}, "the canary 7, written at ", 4),
             ({"found": ()}, "the canary 7, written at ", 4),
             ({"corrupt": ["indexes are corrupt: x"]}, "indexes are corrupt: x", 4),
@@ -160,6 +160,12 @@ class TestVerdict:
         assert len(world.drill.did) == did
         assert world.proof.drill == trial
         assert world.left == ["main"]
+
+    def test_what_postgresql_said_is_told_for_its_log_goes(self, world):
+        world.drill.replaying = RemoteError("see the log", reason="it ended")
+        world.drill.log = "LOG:  starting\nERROR: [029]: corrupt\nFATAL:  could not restore\n"
+        words = "the log could not be replayed to its end: ERROR: [029]: corrupt\nFATAL:  could not restore"
+        assert demanded(world).problems == (words,)
 
     def test_data_without_checksums_is_said_and_not_bad(self, world):
         world.drill.has_checksums = False
