@@ -23,7 +23,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proof import DRILL, Proof, Trial
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.backups import NOON, backup, catalog, settings, wal
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.drills import FakeDrill, canaries
-from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd_keys import FakeKeys
+from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd_keys import FakeKey, FakeKeys
 
 MEMBERS = [
     {"name": "db1", "role": "replica", "state": "streaming", "lag": 0},
@@ -213,6 +213,17 @@ class TestInterrupted:
         run.sweep(world.settings)
         assert world.left == ["main"]
         assert DrillState.read().failure == "the drill that began at 2026-11-20T03:00:00Z was ended before its verdict"
+
+    def test_nobody_waits_for_its_lock(self, world):
+        DrillState(running_since="2026-11-20T03:00:00Z").write()
+        world.etcd.keys[b"/matriarch/shop/drill"] = FakeKey(b'{"member": "db1"}', 1, 1)
+        assert demanded(world).good
+
+    def test_another_members_lock_is_left_alone(self, world):
+        DrillState(running_since="2026-11-20T03:00:00Z").write()
+        world.etcd.keys[b"/matriarch/shop/drill"] = FakeKey(b'{"member": "db3"}', 1, 1)
+        with pytest.raises(Busy, match="db3"):
+            demanded(world)
 
     def test_the_next_one_makes_up_for_it(self, world):
         world.place.make()
