@@ -192,7 +192,8 @@ def drill(settings: Settings, params: dict[str, Any]) -> Trial:
         )
     trial = Proofs([], settings.cluster).known_here().drill
     if trial is None or trial.at < began:
-        why = DrillState.read().failure or f"{unit} ended with {outcome.last.result}"
+        state = DrillState.read()
+        why = state.failure if state.failed_at >= began else f"{unit} ended with {outcome.last.result}"
         raise MatriarchError(f"the drill came to no verdict: {why}. Next: journalctl -u {unit}, on {settings.member}")
     return trial
 

@@ -10,7 +10,6 @@ from integration.inventory import Cluster, Machine
 from integration.operations import adhoc, members
 
 FILER_PORT = 18888
-BUCKETS = "/buckets"
 BUCKET = "backups"
 
 
@@ -37,8 +36,7 @@ class Storage:
     """The storage's inside: its file server, which asks nobody who he is."""
 
     def __init__(self, address: str) -> None:
-        self._server = f"http://{address}:{FILER_PORT}"
-        self._root = f"{self._server}{BUCKETS}/{BUCKET}"
+        self._root = f"http://{address}:{FILER_PORT}/buckets/{BUCKET}"
 
     def names(self, folder: str) -> list[str]:
         """The files and folders of a folder."""
@@ -64,18 +62,19 @@ class Storage:
         urllib.request.urlopen(request, timeout=10).close()
 
     def put_aside(self, path: str) -> str:
-        """Move an object out of the bucket, with all that the server knows of it; where to."""
-        aside = f"/aside/{path}"
-        self._move(f"{BUCKETS}/{BUCKET}/{path}", aside)
+        """Move an object to where no cluster looks for it, with all that the server knows of it; where to."""
+        aside = f"aside/{path}"
+        self._move(path, aside)
         return aside
 
     def bring_back(self, aside: str) -> None:
-        path = f"{BUCKETS}/{BUCKET}/{aside.removeprefix('/aside/')}"
-        self.delete(aside.removeprefix("/aside/"))
+        path = aside.removeprefix("aside/")
+        self.delete(path)
         self._move(aside, path)
 
     def _move(self, path: str, to: str) -> None:
-        request = urllib.request.Request(f"{self._server}{to}?mv.from={path}", method="POST")
+        source = f"/buckets/{BUCKET}/{path}"
+        request = urllib.request.Request(f"{self._root}/{to}?mv.from={source}", method="POST")
         urllib.request.urlopen(request, timeout=10).close()
 
     def delete(self, path: str) -> None:

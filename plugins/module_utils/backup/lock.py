@@ -15,7 +15,13 @@ from types import TracebackType
 from typing import TypeVar
 from urllib.parse import quote
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import Created, EtcdKeys, Put
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import (
+    Created,
+    Delete,
+    EtcdKeys,
+    Put,
+    Unchanged,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import NobodyAnswered, Refused, RemoteError
 
 Answer = TypeVar("Answer")
@@ -61,6 +67,14 @@ class BackupLock:
         self._ended.set()
         self._keeper.join()
         self._end_lease()
+
+    def free(self, note: dict[str, str]) -> None:
+        """End the lock of a holder that noted this and is known to be dead, rather than wait for its lease to end."""
+        value = json.dumps(note, sort_keys=True).encode()
+        found = self._ask(lambda etcd: etcd.get(self.key))
+        if found and found.value == value:
+            still = Unchanged(self.key, found.mod_revision)
+            self._ask(lambda etcd: etcd.transact([still], [Delete(self.key)]))
 
     def holder(self) -> str:
         """What the one that has it noted."""

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The hosts' own program: `matriarch-backup VERB`, as *postgres*. It prints JSON, and ends with 1 where it failed.
 
-A restore drill whose verdict is bad ends with 2.
+A restore drill whose verdict is bad ends with 10.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup i
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import SETTINGS_FILE, Settings
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.replica_source import AUTO, WISHES
 
-BAD = 2
+BAD = 10
 DRILLS = ("scheduled", "now", "even-on-leader", "foreseen", "foreseen-even-on-leader", "swept")
 """The first three are the names of the instances of the unit."""
 

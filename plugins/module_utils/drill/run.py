@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +20,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.drill.planning
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.drill.state import DrillState
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.drill.trying import Trying
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.drill.watch import Look, Watch
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, Refused
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, Refused, RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import moment, shown
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proof import Proof, Trial
@@ -36,7 +36,7 @@ def scheduled(settings: Settings, now: datetime | None = None) -> Trial | None:
     place = Place(settings)
     try:
         with place.alone():
-            _clear(place)
+            _clear(settings, place)
             proof = _proofs(settings).agreed()
             return _make(settings, place, proof) if _is_for_us(settings, proof, now or datetime.now(UTC)) else None
     except Busy:
@@ -58,7 +58,7 @@ def demanded(settings: Settings, *, even_on_leader: bool = False) -> Trial:
     """Make one now. Raises MatriarchError, of which Busy says that another member is at it."""
     place = Place(settings)
     with place.alone():
-        _clear(place)
+        _clear(settings, place)
         _see_that_it_may(settings, even_on_leader)
         return _make(settings, place, _proofs(settings).agreed())
 
@@ -73,7 +73,7 @@ def sweep(settings: Settings) -> None:
     """Remove what a drill left that is dead. Raises Refused while one runs."""
     place = Place(settings)
     with place.alone():
-        _clear(place)
+        _clear(settings, place)
 
 
 # By the words of the hosts' own program.
@@ -88,10 +88,7 @@ WAYS: Mapping[str, Callable[[Settings], Trial | Planned | None]] = {
 
 
 def _make(settings: Settings, place: Place, proof: Proof) -> Trial:
-    with (
-        _noting_failures(),
-        BackupLock(_etcd(settings), settings.cluster, {"member": settings.member}, work="drill") as lock,
-    ):
+    with _noting_failures(), _lock(settings) as lock:
         planned = plan(settings, place, proof)
         _note(running_since=shown(datetime.now(UTC)))
         try:
@@ -103,6 +100,14 @@ def _make(settings: Settings, place: Place, proof: Proof) -> Trial:
             _note(running_since="")
         _proofs(settings).add(trial)
     return trial
+
+
+def _lock(settings: Settings) -> BackupLock:
+    return BackupLock(_etcd(settings), settings.cluster, _holder(settings), work="drill")
+
+
+def _holder(settings: Settings) -> dict[str, str]:
+    return {"member": settings.member}
 
 
 @contextmanager
@@ -123,10 +128,12 @@ def _failed(words: str, *, rest: bool) -> None:
     _note(running_since="", failed_at=shown(now), failure=words, rests_until=shown(now + RETRY) if rest else "")
 
 
-def _clear(place: Place) -> None:
-    """Whoever is alone here and finds something, finds what was left by one that died."""
+def _clear(settings: Settings, place: Place) -> None:
+    """Whoever is alone here and finds something, finds what was left by one that died; its lock as well."""
     state = DrillState.read()
     if state.running_since:
+        with suppress(RemoteError):  # it would also end by itself
+            _lock(settings).free(_holder(settings))
         _failed(f"the drill that began at {state.running_since} was ended before its verdict", rest=True)
     place.sweep()
 

@@ -22,7 +22,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.drill.planning
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.drill.watch import Watch
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.engine import RestoreWish
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import engine
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import shown
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.canary import Canary
@@ -107,8 +107,19 @@ class Trying:
         )
         log, least = str(self._place.log), choice["at_least"]
         work = Recovering(setup, TARGET, "postgres", SERVER, log, least, self._server)
-        work.recover(LONGEST)
+        try:
+            work.recover(LONGEST)
+        except RemoteError as error:  # its advice is for a restore, and the log goes with the data
+            raise MatriarchError(f"the log could not be replayed to its end: {self._why(error)}") from error
         self._facts |= {name: work.mark.evidence[name] for name in ("replayed", "last_commit")}
+
+    def _why(self, error: RemoteError) -> str:
+        """What PostgreSQL and whoever fetched for it said from the first error on."""
+        try:
+            said = self._place.log.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return error.reason
+        return command.last_words(said) if command.FAILURE.search(said) else error.reason
 
     def _check(self) -> None:
         ended = datetime.now(UTC)

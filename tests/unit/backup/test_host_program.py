@@ -308,7 +308,7 @@ class TestDrills:
         ("answer", "code", "said"),
         [
             (Trial(DRILL, "2026-11-20T01:00:00Z", "db2"), 0, '"good": true'),
-            (Trial(DRILL, "2026-11-20T01:00:00Z", "db2", problems=("x",)), 2, '"good": false'),
+            (Trial(DRILL, "2026-11-20T01:00:00Z", "db2", problems=("x",)), 10, '"good": false'),
             (None, 0, ""),
             (Refused("no room"), 1, ""),
         ],

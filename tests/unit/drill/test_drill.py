@@ -23,7 +23,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proof import DRILL, Proof, Trial
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.backups import NOON, backup, catalog, settings, wal
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.drills import FakeDrill, canaries
-from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd_keys import FakeKeys
+from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd_keys import FakeKey, FakeKeys
 
 MEMBERS = [
     {"name": "db1", "role": "replica", "state": "streaming", "lag": 0},
@@ -134,7 +134,7 @@ class TestVerdict:
         ("change", "words", "did"),
         [
             ({"fetching": MatriarchError("pgbackrest restore: corrupt")}, "pgbackrest restore: corrupt", 1),
-            ({"replaying": RemoteError("latest was not reached: x")}, "latest was not reached: x", 2),
+            ({"replaying": RemoteError("latest: x", reason="x")}, "the log could not be replayed to its end: x", 2),
             ({"found": canaries(5, 6)}, "the canary 7, written at ", 4),
             ({"found": ()}, "the canary 7, written at ", 4),
             ({"corrupt": ["indexes are corrupt: x"]}, "indexes are corrupt: x", 4),
@@ -160,6 +160,12 @@ class TestVerdict:
         assert len(world.drill.did) == did
         assert world.proof.drill == trial
         assert world.left == ["main"]
+
+    def test_what_postgresql_said_is_told_for_its_log_goes(self, world):
+        world.drill.replaying = RemoteError("see the log", reason="it ended")
+        world.drill.log = "LOG:  starting\nERROR: [029]: corrupt\nFATAL:  could not restore\n"
+        words = "the log could not be replayed to its end: ERROR: [029]: corrupt\nFATAL:  could not restore"
+        assert demanded(world).problems == (words,)
 
     def test_data_without_checksums_is_said_and_not_bad(self, world):
         world.drill.has_checksums = False
@@ -207,6 +213,17 @@ class TestInterrupted:
         run.sweep(world.settings)
         assert world.left == ["main"]
         assert DrillState.read().failure == "the drill that began at 2026-11-20T03:00:00Z was ended before its verdict"
+
+    def test_nobody_waits_for_its_lock(self, world):
+        DrillState(running_since="2026-11-20T03:00:00Z").write()
+        world.etcd.keys[b"/matriarch/shop/drill"] = FakeKey(b'{"member": "db1"}', 1, 1)
+        assert demanded(world).good
+
+    def test_another_members_lock_is_left_alone(self, world):
+        DrillState(running_since="2026-11-20T03:00:00Z").write()
+        world.etcd.keys[b"/matriarch/shop/drill"] = FakeKey(b'{"member": "db3"}', 1, 1)
+        with pytest.raises(Busy, match="db3"):
+            demanded(world)
 
     def test_the_next_one_makes_up_for_it(self, world):
         world.place.make()

@@ -41,6 +41,7 @@ class FakeDrill:
     corrupt: list[str] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)
     has_checksums: bool = True
+    log: str = ""
     did: list[str] = field(default_factory=list)
 
     def install(self, patch: pytest.MonkeyPatch) -> None:
@@ -78,11 +79,13 @@ class FakeDrill:
         (Path(argv[2]) / "PG_VERSION").touch()
         return ""
 
-    def _recovering(self, setup: Any, target: Any, *_told: Any) -> Any:
+    def _recovering(self, setup: Any, target: Any, _owner: str, _unit: str, log: str, *_told: Any) -> Any:
         assert setup.data.joinpath("PG_VERSION").exists()
 
         def recover(_seconds: float) -> None:
             self.did.append(f"recover to {target.told}")
+            if self.log:
+                Path(log).write_text(self.log, encoding="utf-8")
             if self.replaying:
                 raise self.replaying
 

@@ -34,6 +34,7 @@ class World:
         self.verdict = Trial(DRILL, "2999-01-01T00:00:00Z", "db1", facts={"rto_seconds": 3.0})
         self.began: list[str] = []
         self.asked: list[str] = []
+        self.failed_at = "2999-01-01T00:00:00Z"
 
     def complete(self, argv, seconds):
         assert seconds > 60
@@ -54,7 +55,7 @@ def world(monkeypatch):
     monkeypatch.setattr(restore_drill.transient_unit, "state", lambda _unit: it.looks.pop(0))
     monkeypatch.setattr(restore_drill, "wait_until", quick)
     monkeypatch.setattr(Proofs, "known_here", lambda _self: Proof().knowing(it.verdict) if it.verdict else Proof())
-    monkeypatch.setattr(DrillState, "read", lambda: DrillState(failure="it was killed"))
+    monkeypatch.setattr(DrillState, "read", lambda: DrillState(failed_at=it.failed_at, failure="it was killed"))
     return it
 
 
@@ -120,6 +121,12 @@ def test_without_a_new_verdict_it_has_failed(world, drill, verdict):
     assert (
         "the drill came to no verdict: it was killed. Next: journalctl -u matriarch-drill@now, on db1" in drill()["msg"]
     )
+
+
+def test_an_older_failure_is_not_taken_for_this_one(world, drill):
+    world.verdict, world.failed_at = None, "2001-01-01T00:00:00Z"
+    world.looks[-1] = State(False, 1, "exit-code")
+    assert "no verdict: matriarch-drill@now ended with exit-code" in drill()["msg"]
 
 
 def test_it_goes_on_without_the_playbook(world, drill):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,11 +29,15 @@ class Object:
     at: float
 
 
-class Body:
+class Body(io.RawIOBase):
     """A file to read from. What breaks off raises MatriarchError."""
 
     def __init__(self, bucket: Bucket, stream: Any) -> None:
+        super().__init__()
         self._bucket, self._stream = bucket, stream
+
+    def readable(self) -> bool:
+        return True
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, all of them without a size."""
