@@ -40,6 +40,9 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.words imp
 PATRONI_CACHE = "patroni.dynamic.json"
 """What Patroni believes where etcd tells nothing yet: of another cluster's data, that it is to lead."""
 
+PATIENCE = 60.0
+"""Seconds for each question to the repository; a leader that could give the data as well does not wait for ever."""
+
 MARGIN = 512 * 1024 * 1024
 """Bytes that stay free."""
 
@@ -60,7 +63,7 @@ def make_replica(settings: Settings, wish: str) -> str:
 
 
 def _make(settings: Settings, wish: str, data: Path) -> str:
-    catalog = engine(settings.engine).catalog(settings, command.call)
+    catalog = engine(settings.engine).catalog(settings, lambda argv: command.call(argv, PATIENCE))
     choice = choose(catalog, wish, _leading_timeline(settings))
     beside = _take_aside(data)
     _see_that_there_is_room(choice, beside)
