@@ -320,7 +320,7 @@ class TestDrills:
                 raise answer
             return answer
 
-        monkeypatch.setattr(Settings, "read", settings)
+        monkeypatch.setattr(Settings, "read", lambda _path: settings())
         monkeypatch.setattr(run, "WAYS", {"scheduled": scheduled})
         assert program.main(["drill", "scheduled"]) == code
         assert said in capsys.readouterr().out
@@ -332,13 +332,13 @@ class TestDrills:
         def foreseen(_settings):
             raise Refused("no room")
 
-        monkeypatch.setattr(Settings, "read", settings)
+        monkeypatch.setattr(Settings, "read", lambda _path: settings())
         monkeypatch.setattr(run, "WAYS", {"foreseen": foreseen})
         assert program.main(["drill", "foreseen"]) == 1
         assert json.loads(capsys.readouterr().out) == {"error": "no room", "busy": False}
 
     def test_a_standby_writes_no_canary(self, monkeypatch, tmp_path):
         (tmp_path / "standby.signal").touch()
-        monkeypatch.setattr(Settings, "read", lambda: settings(data_directory=str(tmp_path)))
+        monkeypatch.setattr(Settings, "read", lambda _path: settings(data_directory=str(tmp_path)))
         monkeypatch.setattr(canaries, "Canaries", lambda *_told: pytest.fail("it was asked"))
         assert program.main(["canary"]) == 0
