@@ -26,11 +26,13 @@ options:
     type: str
     default: replicas
   server:
-    description: The server in it.
+    description:
+      - The server in it.
+      - Without one, O(state=ready) is meant for each that this module has drained and nobody has brought back. What
+        somebody has drained by hand stays as it is.
     type: str
-    required: true
   state:
-    description: V(drained) or V(ready), in which the checks alone decide.
+    description: V(drained) or V(ready), in which the checks alone decide. To be V(drained), a server needs a name.
     type: str
     choices: [drained, ready]
     required: true
@@ -65,8 +67,13 @@ EXAMPLES = r"""
 RETURN = r"""
 server:
   description: The server afterwards, with C(status) in HAProxy's words and its C(sessions).
-  returned: success
+  returned: when O(server) names one
   type: dict
+brought_back:
+  description: The servers that serve again.
+  returned: when O(server) names none
+  type: list
+  elements: str
 """
 
 from dataclasses import asdict
@@ -86,7 +93,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import wa
 ARGUMENTS: dict[str, Any] = {
     "socket": {"type": "path", "default": "/run/haproxy/admin.sock"},
     "backend": {"type": "str", "default": "replicas"},
-    "server": {"type": "str", "required": True},
+    "server": {"type": "str"},
     "state": {"type": "str", "choices": ["drained", "ready"], "required": True},
     "wait_timeout": {"type": "float", "default": 0.0},
     "ready_after": {"type": "float", "default": 600.0},
@@ -109,6 +116,8 @@ def is_drained(server: HaproxyServer) -> bool:
 
 def run(params: dict[str, Any], check: bool) -> dict[str, Any]:
     """Bring the server to its state."""
+    if params["server"] is None:
+        return bring_back(HaproxySocket(params["socket"]), params["backend"], check)
     haproxy = HaproxySocket(params["socket"])
     backend, name, drained = params["backend"], params["server"], params["state"] == "drained"
     before = after = find(haproxy, backend, name)
@@ -127,9 +136,28 @@ def run(params: dict[str, Any], check: bool) -> dict[str, Any]:
     }
 
 
+def bring_back(haproxy: HaproxySocket, backend: str, check: bool) -> dict[str, Any]:
+    """Let all serve again that an operation has drained which did not come to its end.
+
+    Their timers tell: the status hides that a server is drained while it is down as well.
+    """
+    left = [
+        each.name
+        for each in haproxy.servers()
+        if each.backend == backend and dead_man.is_armed(undrain_unit(each.name))
+    ]
+    for name in left if not check else ():
+        haproxy.set_state(backend, name, "ready")
+        dead_man.disarm(undrain_unit(name))
+    before, after = ("".join(f"{name} {word}\n" for name in left) for word in ("drained", "ready"))
+    return {"changed": bool(left), "brought_back": left, "diff": {"before": before, "after": after}}
+
+
 def main() -> None:
     """Run as an Ansible module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS, required_if=[("state", "drained", ["server"])], supports_check_mode=True
+    )
     try:
         answer = run(module.params, module.check_mode)
     except MatriarchError as error:

@@ -88,6 +88,20 @@ def test_while_clients_are_held(
 
 
 @thorough
+def test_what_was_drained_serves_again_after_any_other_operation(
+    connect: Connect, cluster: Cluster, left_behind: LeftBehind
+) -> None:
+    """The next one need not have to do with the member that the dead one has drained."""
+    run = start(cluster, "rolling_restart", everybody=True)
+    eventually("a member is drained", STARTING_SECONDS, lambda: left_behind("drained") != [])
+    run.kill()
+    eventually("one member takes writes", WRITING_SECONDS, lambda: len(writable(connect, cluster)) == 1)
+    leads, _timeline = standing(connect, cluster)
+    assert play(cluster, "failover").ok, f"{leads} leads: there is nothing to do"
+    assert left_behind() == []
+
+
+@thorough
 def test_measuring_clients_end_soon_after_the_lock(cluster: Cluster, login: Login) -> None:
     run = start(cluster, "switchover", operation_lock_seconds=LOCK_SECONDS)
     eventually("clients measure", STARTING_SECONDS, lambda: measuring(cluster, login) != [])
