@@ -78,8 +78,8 @@ class Trying:
             self._problems.append(str(error))
         finally:
             self._server.stop(SERVER)
-        told = (self._settings.member, (self._planned.label,), tuple(self._problems), self._facts)
-        return Trial(DRILL, began, *told)
+        problems = tuple(" / ".join(problem.split("\n")) for problem in self._problems)
+        return Trial(DRILL, began, self._settings.member, (self._planned.label,), problems, self._facts)
 
     @contextmanager
     def _timed(self, phase: str) -> Iterator[None]:
