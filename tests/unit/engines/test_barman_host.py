@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import struct
 import tarfile
 from types import SimpleNamespace
@@ -307,6 +308,27 @@ class TestProgram:
         storage.encrypts = False
         assert self.run(tmp_path, "check") == 2
         assert "did not encrypt it. Next: " in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("restore", "--label=x", "--directory={}"),
+            ("take",),
+            ("expire", "x"),
+            ("push", "{}/000000010000000000000007"),
+            ("fetch", NAME, "to"),
+        ],
+        ids=lambda words: words[0],
+    )
+    def test_every_tool_finds_the_keys(self, storage, tmp_path, monkeypatch, words):
+        found: list[str | None] = []
+        monkeypatch.delenv("AWS_SHARED_CREDENTIALS_FILE", raising=False)
+        monkeypatch.setattr(tools, "run", lambda *_told: found.append(os.environ.get("AWS_SHARED_CREDENTIALS_FILE")))
+        monkeypatch.setattr(tools, "check_tarballs", lambda: None)
+        storage.held[1][KEY] = gzip.compress(b"")
+        (tmp_path / "000000010000000000000007").touch()
+        self.run(tmp_path, *(word.format(tmp_path) for word in words), folder=str(tmp_path))
+        assert found == [f"{tmp_path}/credentials"]
 
     def test_a_repository_is_claimed_once(self, storage, tmp_path):
         storage.held[1][layout.OWNER] = b"of somebody else"

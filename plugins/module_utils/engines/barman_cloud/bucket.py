@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud import configuration, layout
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud import layout
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 
@@ -53,7 +52,6 @@ class Bucket:
         self.repository = settings.repositories[number - 1]
         self.label = self.repository.label
         self._prefix = layout.prefix(self.repository, settings.cluster)
-        os.environ.update(configuration.environment(settings))
         with self.words():
             # Not above, for it takes its time to load, and most turns of an archiver that is behind need none of it.
             import boto3

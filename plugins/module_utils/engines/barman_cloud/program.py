@@ -11,13 +11,20 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.instance import system_identifier
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud import base, layout, tools, wal
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud import (
+    base,
+    configuration,
+    layout,
+    tools,
+    wal,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud.ahead import Ahead
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud.bucket import Bucket
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud.verify import problems
@@ -32,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.ERROR, handlers=[logging.NullHandler()])  # Barman's words are told in our errors
     try:
-        return _VERBS[options.verb](Settings.read(options.settings), options) or 0
+        settings = Settings.read(options.settings)
+        os.environ.update(configuration.environment(settings))  # by which Barman and we find keys and authorities
+        return _VERBS[options.verb](settings, options) or 0
     except MatriarchError as error:
         sys.stderr.write(f"ERROR: {error}\n")
         return FAILED
