@@ -84,6 +84,13 @@ def test_a_command_fetches(own, command, found, monkeypatch):
     assert not found or (own / "here").read_text() == "content"
 
 
+def test_the_line_that_tells_why_is_shown(own, monkeypatch):
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    said = "printf 'P00 WARN: x\\nP00 ERROR: [082]: unable to get\\n HINT: look\\n'; exit 82"
+    with pytest.raises(RemoteError, match=r"exit code 82: P00 ERROR: \[082\]: unable to get$"):
+        FetchedWal(said, own).fetch("file", own / "here")
+
+
 @pytest.mark.parametrize("command", ["echo no route >&2; exit 103", "no-such-program", "sleep 60"])
 def test_an_archive_that_does_not_answer(own, command, monkeypatch):
     monkeypatch.setattr("os.geteuid", lambda: 1000)

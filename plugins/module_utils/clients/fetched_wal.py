@@ -39,9 +39,14 @@ class FetchedWal:
         except (CommandError, OSError) as error:
             raise self._failure(name, str(error)) from error
         if done.returncode not in (0, ABSENT):
-            said = (done.stderr or done.stdout).strip().splitlines()
-            raise self._failure(name, f"exit code {done.returncode}: {said[-1] if said else 'it said nothing'}")
+            raise self._failure(name, f"exit code {done.returncode}: {_telling(done.stderr or done.stdout)}")
         return done.returncode == 0
 
     def _failure(self, name: str, reason: str) -> RemoteError:
         return RemoteError(f"asking the archive for {name}: {reason}", reason=reason)
+
+
+def _telling(text: str) -> str:
+    """The first line that names an error, else the last one."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["it said nothing"]
+    return next((line for line in lines if "ERROR" in line), lines[-1])
