@@ -42,20 +42,22 @@ def test_what_they_hold_is_sound(cluster: Cluster) -> None:
     assert done.ok, done.tail
 
 
-def write(connect: Connect, cluster: Cluster, database: str, by: str, then: str = "SELECT 1") -> Any:
-    """A row; what a statement after it answers."""
+def write(connect: Connect, cluster: Cluster, database: str, by: str) -> str:
+    """A row; the position after it."""
     with connect(cluster.rw[0], dbname=database) as session:
         session.execute("INSERT INTO written (by) VALUES (%s)", (by,))
-        return value(session, then)
+        return str(value(session, "SELECT pg_current_wal_lsn()"))
 
 
 def by_name(connect: Connect, cluster: Cluster, database: str) -> str:
-    write(connect, cluster, database, "before", "SELECT pg_create_restore_point('release')::text")
+    write(connect, cluster, database, "before")
+    with connect(cluster.rw[0]) as session:
+        session.execute("SELECT pg_create_restore_point('release')")
     return "name:release"
 
 
 def by_position(connect: Connect, cluster: Cluster, database: str) -> str:
-    return "lsn:" + str(write(connect, cluster, database, "before", "SELECT pg_current_wal_lsn()::text"))
+    return "lsn:" + write(connect, cluster, database, "before")
 
 
 def by_backup(connect: Connect, cluster: Cluster, database: str) -> str:
