@@ -49,34 +49,36 @@ def write(connect: Connect, cluster: Cluster, database: str, by: str) -> str:
         return str(value(session, "SELECT pg_current_wal_lsn()"))
 
 
-def by_name(connect: Connect, cluster: Cluster, database: str) -> str:
+def by_name(connect: Connect, cluster: Cluster, database: str) -> dict[str, str]:
+    """Where it stands only the log knows, so the backup to begin with has to be named."""
+    label = told(cluster)["backups"][-1]["label"]
     write(connect, cluster, database, "before")
     with connect(cluster.rw[0]) as session:
         session.execute("SELECT pg_create_restore_point('release')")
-    return "name:release"
+    return {"target": "name:release", "backup": label}
 
 
-def by_position(connect: Connect, cluster: Cluster, database: str) -> str:
-    return "lsn:" + write(connect, cluster, database, "before")
+def by_position(connect: Connect, cluster: Cluster, database: str) -> dict[str, str]:
+    return {"target": f"lsn:{write(connect, cluster, database, 'before')}"}
 
 
-def by_backup(connect: Connect, cluster: Cluster, database: str) -> str:
+def by_backup(connect: Connect, cluster: Cluster, database: str) -> dict[str, str]:
     """The moment at which a backup ends."""
     write(connect, cluster, database, "before")
     done = play(cluster, "backup")
     assert done.ok, done.tail
-    return "immediate"
+    return {"target": "immediate"}
 
 
 @pytest.mark.parametrize("mark", [by_name, by_position, by_backup])
 def test_back_to_a_mark(
-    cluster: Cluster, connect: Connect, database: str, mark: Callable[[Connect, Cluster, str], str]
+    cluster: Cluster, connect: Connect, database: str, mark: Callable[[Connect, Cluster, str], dict[str, str]]
 ) -> None:
     if len(cluster.postgres) > 1 and mark is not by_name:
         pytest.skip("members are made anew each time: one mark is enough here")
-    target = mark(connect, cluster, database)
+    wanted = mark(connect, cluster, database)
     write(connect, cluster, database, "after")
-    done = play(cluster, "restore", target=target, confirm=cluster.name, delete_former=True, seconds=RESTORE_SECONDS)
+    done = play(cluster, "restore", **wanted, confirm=cluster.name, delete_former=True, seconds=RESTORE_SECONDS)
     assert done.ok, done.tail
     eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
     for endpoint in cluster.endpoints:

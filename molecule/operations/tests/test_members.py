@@ -84,6 +84,8 @@ def test_one_replica_is_cloned_anew(
     connect: Connect, cluster: Cluster, login: Login, database: str, replica: Machine
 ) -> None:
     """Its data directory is another one afterwards, and holds everything."""
+    for machine in cluster.postgres:  # it would copy what a test that failed has left on the leader
+        login(machine).check_output("rm -f /var/lib/postgresql/*/main/of_the_old_copy")
     host = login(replica)
     host.check_output("cd /var/lib/postgresql/*/main && touch of_the_old_copy")
     with Load(connect, cluster, database) as load:

@@ -54,7 +54,7 @@ def test_a_wait_in_vain_names_the_sick(etcd: FakeEtcd, run_module: RunModule) ->
         etcd_cluster_info, urls=etcd.urls, members=["a", "b", "c", "e"], wait_for="healthy", wait_timeout=0
     )
     assert answer["failed"]
-    for words in ("waited 0 s in vain until etcd is healthy", "b does not answer: ", "e is not a member", "journalctl"):
+    for words in (" s in vain until etcd is healthy", "b does not answer: ", "e is not a member", "journalctl"):
         assert words in answer["msg"]
     assert [m["healthy"] for m in answer["etcd"]["members"] if m["name"] == "b"] == [False]
     assert len(answer["unexpected"]) == 1
