@@ -49,7 +49,7 @@ def write(connect: Connect, cluster: Cluster, database: str, by: str) -> str:
         return str(value(session, "SELECT pg_current_wal_lsn()"))
 
 
-def by_name(connect: Connect, cluster: Cluster, database: str) -> dict[str, str]:
+def by_name(connect: Connect, cluster: Cluster, database: str) -> dict[str, Any]:
     """Where it stands only the log knows, so the backup to begin with has to be named."""
     label = told(cluster)["backups"][-1]["label"]
     write(connect, cluster, database, "before")
@@ -58,11 +58,11 @@ def by_name(connect: Connect, cluster: Cluster, database: str) -> dict[str, str]
     return {"target": "name:release", "backup": label}
 
 
-def by_position(connect: Connect, cluster: Cluster, database: str) -> dict[str, str]:
+def by_position(connect: Connect, cluster: Cluster, database: str) -> dict[str, Any]:
     return {"target": f"lsn:{write(connect, cluster, database, 'before')}"}
 
 
-def by_backup(connect: Connect, cluster: Cluster, database: str) -> dict[str, str]:
+def by_backup(connect: Connect, cluster: Cluster, database: str) -> dict[str, Any]:
     """The moment at which a backup ends."""
     write(connect, cluster, database, "before")
     done = play(cluster, "backup")
@@ -72,7 +72,7 @@ def by_backup(connect: Connect, cluster: Cluster, database: str) -> dict[str, st
 
 @pytest.mark.parametrize("mark", [by_name, by_position, by_backup])
 def test_back_to_a_mark(
-    cluster: Cluster, connect: Connect, database: str, mark: Callable[[Connect, Cluster, str], dict[str, str]]
+    cluster: Cluster, connect: Connect, database: str, mark: Callable[[Connect, Cluster, str], dict[str, Any]]
 ) -> None:
     if len(cluster.postgres) > 1 and mark is not by_name:
         pytest.skip("members are made anew each time: one mark is enough here")
