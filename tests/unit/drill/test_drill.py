@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import proofs
@@ -25,7 +26,7 @@ from ansible_collections.matriarch.pgcluster.tests.unit.fakes.backups import NOO
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.drills import FakeDrill, canaries
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd_keys import FakeKey, FakeKeys
 
-MEMBERS = [
+MEMBERS: list[dict[str, Any]] = [
     {"name": "db1", "role": "replica", "state": "streaming", "lag": 0},
     {"name": "db2", "role": "leader", "state": "running"},
     {"name": "db3", "role": "replica", "state": "streaming", "lag": 0},
@@ -69,9 +70,8 @@ def world(tmp_path, monkeypatch):
     drill.install(monkeypatch)
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
     monkeypatch.setattr(places.Place.__init__, "__defaults__", (str(tmp_path / "lock"),))
-    for kind, file in ((DrillState, "drill.json"),):
-        monkeypatch.setattr(kind.read.__func__, "__defaults__", (str(tmp_path / file),))
-        monkeypatch.setattr(kind.write, "__defaults__", (str(tmp_path / file),))
+    for method in (vars(DrillState)["read"].__func__, DrillState.write):
+        monkeypatch.setattr(method, "__defaults__", (str(tmp_path / "drill.json"),))
     monkeypatch.setattr(proofs.Proofs.__init__, "__defaults__", (str(tmp_path / "proof.json"),))
     monkeypatch.setattr(places.Place, "room", lambda _self: (2**50, 2**50))
     monkeypatch.setattr(run, "_etcd", lambda _settings: [EtcdKeys(JsonHttp(url)) for url in etcd.urls])
@@ -195,14 +195,14 @@ class TestAlone:
 
     def test_another_member_is_at_it(self, world):
         with (
-            BackupLock(run._etcd(None), "shop", {"member": "db3"}, work="drill"),
+            BackupLock(run._etcd(world.settings), "shop", {"member": "db3"}, work="drill"),
             pytest.raises(Busy, match=r"a drill runs: .*db3"),
         ):
             demanded(world)
         assert DrillState.read().failure == ""
 
     def test_a_backup_may_run(self, world):
-        with BackupLock(run._etcd(None), "shop", {"member": "db3"}):
+        with BackupLock(run._etcd(world.settings), "shop", {"member": "db3"}):
             assert demanded(world).good
 
 
@@ -270,7 +270,7 @@ class TestScheduled:
 
     def test_what_another_member_has_made_is_known(self, world):
         made = Trial(DRILL, shown(self.NOW), "db3", (WHERE,))
-        proofs.Proofs(run._etcd(None), "shop", str(world.folder / "db3")).add(made)
+        proofs.Proofs(run._etcd(world.settings), "shop", str(world.folder / "db3")).add(made)
         assert self.scheduled(world) is None
         assert world.proof.drill == made
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.proofs import Proofs
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import service, transient_unit
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.transient_unit import State
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.drill.state import DrillState
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import NobodyAnswered
@@ -17,7 +19,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proof im
 from ansible_collections.matriarch.pgcluster.plugins.modules import restore_drill
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.backups import settings
 
-MEMBERS = [
+MEMBERS: list[dict[str, Any]] = [
     {"name": "db1", "role": "replica", "state": "streaming", "lag": 0},
     {"name": "db2", "role": "leader", "state": "running"},
 ]
@@ -51,8 +53,8 @@ def world(monkeypatch):
         restore_drill, "ask_patroni", lambda _s: ClusterState.from_json({"members": it.members, "scope": "shop"})
     )
     monkeypatch.setattr(restore_drill, "complete", it.complete)
-    monkeypatch.setattr(restore_drill.service, "begin", it.began.append)
-    monkeypatch.setattr(restore_drill.transient_unit, "state", lambda _unit: it.looks.pop(0))
+    monkeypatch.setattr(service, "begin", it.began.append)
+    monkeypatch.setattr(transient_unit, "state", lambda _unit: it.looks.pop(0))
     monkeypatch.setattr(restore_drill, "wait_until", quick)
     monkeypatch.setattr(Proofs, "known_here", lambda _self: Proof().knowing(it.verdict) if it.verdict else Proof())
     monkeypatch.setattr(DrillState, "read", lambda: DrillState(failed_at=it.failed_at, failure="it was killed"))
