@@ -195,14 +195,14 @@ class TestAlone:
 
     def test_another_member_is_at_it(self, world):
         with (
-            BackupLock(run._etcd(settings()), "shop", {"member": "db3"}, work="drill"),
+            BackupLock(run._etcd(world.settings), "shop", {"member": "db3"}, work="drill"),
             pytest.raises(Busy, match=r"a drill runs: .*db3"),
         ):
             demanded(world)
         assert DrillState.read().failure == ""
 
     def test_a_backup_may_run(self, world):
-        with BackupLock(run._etcd(settings()), "shop", {"member": "db3"}):
+        with BackupLock(run._etcd(world.settings), "shop", {"member": "db3"}):
             assert demanded(world).good
 
 
@@ -270,7 +270,7 @@ class TestScheduled:
 
     def test_what_another_member_has_made_is_known(self, world):
         made = Trial(DRILL, shown(self.NOW), "db3", (WHERE,))
-        proofs.Proofs(run._etcd(settings()), "shop", str(world.folder / "db3")).add(made)
+        proofs.Proofs(run._etcd(world.settings), "shop", str(world.folder / "db3")).add(made)
         assert self.scheduled(world) is None
         assert world.proof.drill == made
 
