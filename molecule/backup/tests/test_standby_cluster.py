@@ -261,7 +261,8 @@ def everything(storage: Storage, cluster: str) -> set[str]:
     found = {f"backup {name}" for name in storage.names(f"{cluster}/backup/{cluster}")}
     waiting = [f"{cluster}/archive/{cluster}"]
     while waiting:
-        below = [f"{waiting[0]}/{name}" for name in storage.names(waiting.pop(0))]
+        folder = waiting.pop(0)
+        below = [f"{folder}/{name}" for name in storage.names(folder)]
         found |= {path for path in below if "." in path}
         waiting += [path for path in below if "." not in path]
     return found
