@@ -25,7 +25,7 @@ attributes:
     description: Nothing is left of it but its verdict.
     support: full
 options:
-  on:
+  member:
     description: The member that shall do it. Empty, the first standby that keeps up.
     type: str
     default: ""
@@ -150,7 +150,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 def turn(settings: Settings, params: dict[str, Any]) -> str:
     """Whose turn it is. Raises Refused where nobody can."""
-    wished = params["on"]
+    wished = params["member"]
     if wished and wished not in settings.members:
         raise Refused(f"{wished} is no member. Next: name one of {', '.join(sorted(settings.members))}")
     ordered = order(ask_patroni(settings), settings.drill, even_on_leader=params["even_on_leader"])
@@ -202,7 +202,7 @@ def main() -> None:
     """Run as an Ansible module."""
     module = AnsibleModule(
         argument_spec={
-            "on": {"type": "str", "default": ""},
+            "member": {"type": "str", "default": ""},
             "even_on_leader": {"type": "bool", "default": False},
             "settings": {"type": "path", "default": SETTINGS_FILE},
             "wait_timeout": {"type": "float", "default": 86400.0},

@@ -106,7 +106,7 @@ def test_the_leader_only_when_told(world, drill):
 
 @pytest.mark.parametrize(("wished", "words"), [("db9", "db9 is no member"), ("db2", "db2 is there that streams")])
 def test_who_cannot(world, drill, wished, words):
-    assert words in drill(on=wished)["msg"]
+    assert words in drill(member=wished)["msg"]
     assert world.began == []
 
 
