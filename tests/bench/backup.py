@@ -74,6 +74,12 @@ def seconds(work: Callable[[], object]) -> float:
     return time.monotonic() - begun
 
 
+def note(times: Times, what: str, way: str, took: float) -> None:
+    """Told at once, too: a bench that is ended has not measured in vain."""
+    times[what, way].append(took)
+    print(f"{what} by {way}: {took:.1f} s", flush=True)
+
+
 def play(inventory: Path, name: str, **told: Any) -> Mapping[str, Any]:
     """Run a playbook; what it reports, where it does. Raises CalledProcessError, with the run's output."""
     with tempfile.TemporaryDirectory() as folder:
@@ -96,7 +102,7 @@ def back_up(inventory: Path, times: Times, number: int) -> None:
     ]
     shift = number % len(ways)
     for way, work in (*ways[shift:], *ways[:shift]):
-        times["backup", way].append(seconds(work))
+        note(times, "backup", way, seconds(work))
 
 
 def restore(inventory: Path, times: Times, load_seconds: int) -> None:
@@ -107,7 +113,7 @@ def restore(inventory: Path, times: Times, load_seconds: int) -> None:
     sql("SELECT pg_current_xact_id()")
     sql("SELECT pg_switch_wal()")
     wait_until_archived()
-    times["restore", BARE].append(seconds(lambda: bare_restore(label, target)))
+    note(times, "restore", BARE, seconds(lambda: bare_restore(label, target)))
     postgres(f"rm --recursive --force {BESIDE}")
     begun = time.monotonic()
     told = play(
@@ -115,9 +121,9 @@ def restore(inventory: Path, times: Times, load_seconds: int) -> None:
         delete_former=True,
     )["result"]  # fmt: skip
     whole = time.monotonic() - begun
-    times["restore", WHOLE].append(whole)
-    times["restore", BEGAN].append(told["seconds_without_leader"])
-    times["restore", SERVES].append(told["seconds_until_served"])
+    note(times, "restore", WHOLE, whole)
+    note(times, "restore", BEGAN, told["seconds_without_leader"])
+    note(times, "restore", SERVES, told["seconds_until_served"])
 
 
 def bare_restore(label: str, target: str) -> None:
