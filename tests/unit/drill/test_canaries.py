@@ -25,7 +25,7 @@ class FakeServer:
     def __init__(self, follows="f", there="t"):
         self.follows, self.there = follows, there
         self.said: list[str] = []
-        self.refusal: Exception | None = None
+        self.refusals: list[Exception] = []
         self.closed = False
 
     def connect(self, **_told):
@@ -33,8 +33,8 @@ class FakeServer:
 
     def ask(self, _connection, statement, _seconds):
         self.said.append(statement)
-        if self.refusal:
-            raise self.refusal
+        for refusal in self.refusals:
+            raise refusal
         if statement == FOLLOWS:
             return [{"follows": self.follows, "there": self.there}]
         rows = [{"number": "7", "position": "0/7000028", "written_at": "2026-11-20T12:00:00.250000+00:00"}]
@@ -75,7 +75,7 @@ def test_what_is_there(server):
 
 @pytest.mark.parametrize("refusal", [libpq.Said("permission denied"), libpq.Unanswered("gone"), TimeoutError()])
 def test_what_goes_wrong_is_said_with_the_place(server, refusal):
-    server.refusal = refusal
+    server.refusals = [refusal]
     with Canaries("/run/postgresql", 5432) as canaries, pytest.raises(RemoteError, match="/run/postgresql, port 5432"):
         canaries.write()
 

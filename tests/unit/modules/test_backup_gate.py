@@ -17,17 +17,21 @@ from ansible_collections.matriarch.pgcluster.tests.unit.fakes.backups import NOO
 
 GOOD = Trial(DRILL, "2999-01-01T00:00:00Z", "db2", ("s3://b/shop at s3.example",))
 
+HELD = catalog([backup("a", NOON)], wal(1, [4]))
+
 
 class World:
-    held = catalog([backup("a", NOON)], wal(1, [4]))
+    held = HELD
     here = Proof()
     there = Proof().knowing(GOOD)
-    error: Exception | None = None
     silent = False
 
+    def __init__(self):
+        self.errors: list[Exception] = []
+
     def catalog(self, _settings, _call):
-        if self.error:
-            raise self.error
+        for error in self.errors:
+            raise error
         return self.held
 
 
@@ -73,7 +77,7 @@ def test_without_etcd_the_host_knows(world, ask):
 
 
 def test_a_storage_that_is_silent(world, ask):
-    world.error = RemoteError("repository 1: no route to host")
+    world.errors = [RemoteError("repository 1: no route to host")]
     assert ask()["reason"] == "the backups cannot be read now: repository 1: no route to host"
 
 

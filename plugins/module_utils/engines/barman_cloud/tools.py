@@ -34,7 +34,7 @@ def run(settings: Settings, number: int, tool: str, options: list[str], words: t
         program = importlib.import_module(f"barman.clients.cloud_{MODULES.get(tool, tool)}")
         program.main([*place, *who, *options, layout.url(repository), settings.cluster, *words])
     except SystemExit as ended:
-        if ended.code:
+        if ended.code not in (None, 0):
             problem = said.last or f"it ended with {ended.code}"
             raise MatriarchError(f"{repository.label}: barman-cloud-{tool}: {problem}") from ended
     finally:
