@@ -16,7 +16,14 @@ from typing import Any
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState, Member
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.voters import Voters
 
-POSTGRES_UNITS = ("patroni.service", "matriarch-guard.socket", "matriarch-guard.service")
+BACKUP_UNITS = (
+    "matriarch-backup@scheduled.timer",
+    "matriarch-backup@mend.timer",
+    "matriarch-backup@canary.timer",
+    "matriarch-drill@scheduled.timer",
+    "matriarch-backup-server.service",
+)
+POSTGRES_UNITS = (*BACKUP_UNITS, "patroni.service", "matriarch-guard.socket", "matriarch-guard.service")
 PROXY_UNITS = ("keepalived.service", "pgbouncer@rw.service", "pgbouncer@ro.service", "haproxy.service")
 ETCD_UNITS = ("etcd.service",)
 STANDBYS_FOR = {"zero_loss": 2, "balanced": 1, "async": 0}
