@@ -1,7 +1,8 @@
 """Run the test stages one after another: `run_tests.py ci` or `run_tests.py all`.
 
-A failing stage does not keep the others from running. At the end stands a table, then one plain line that counts every
-single check: `N passed, N failed`. A stage that takes three times its estimate is ended and counts as failed.
+A failing stage does not keep the others from running. At the end stands what failed, then a table, then one plain line
+that counts every single check: `N passed, N failed`. A stage that takes three times its estimate is ended and counts as
+failed.
 """
 
 from __future__ import annotations
@@ -73,10 +74,13 @@ class Count:
 
 @dataclass(frozen=True)
 class Result:
+    """`complaints` are the lines of a failed stage's log that say why."""
+
     stage: Stage
     seconds: float
     ok: bool
     count: Count
+    complaints: tuple[str, ...] = ()
 
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
@@ -92,6 +96,28 @@ PYTEST_WORDS = {
     "errors": "failed",
     "skipped": "skipped",
 }
+COMPLAINT = re.compile(
+    r"^(?:fatal: |failed: \[|ERROR |FAILED |E  |check failed: |\* \[[\w.-]+\] => |Idempotence test failed)"
+)
+TASK = re.compile(r"^TASK \[")
+TASK_FAILED = re.compile(r"^(?:fatal: |failed: \[)")
+CHECK_FAILED = re.compile(r"^(?:ERROR |FAILED |E  |check failed: |Idempotence test failed|\* \[[\w.-]+\] => )")
+MOST_COMPLAINTS = 40
+LONGEST_LINE = 800
+
+
+def complaints(log: str) -> tuple[str, ...]:
+    """The last lines that say why a stage failed: the tasks of Ansible, the errors of pytest and of our own checks."""
+    found: list[str] = []
+    task = ""
+    for line in ESCAPE.sub("", log).splitlines():
+        if TASK.match(line):
+            task = line.rstrip("* ")
+        elif TASK_FAILED.match(line):
+            found += [task, line[:LONGEST_LINE]]
+        elif CHECK_FAILED.match(line):
+            found.append(line[:LONGEST_LINE])
+    return tuple(found[-MOST_COMPLAINTS:])
 
 
 def count_checks(log: str) -> Count:
@@ -137,17 +163,21 @@ def run(stage: Stage) -> Result:
     log_path = LOGS / f"{stage.name.replace(' ', '-')}.log"
     start = time.monotonic()
     ok = follow(stage, log_path)
-    count = count_checks(log_path.read_text(encoding="utf-8"))
+    log = log_path.read_text(encoding="utf-8")
+    count = count_checks(log)
     if ok and count.passed == 0:
         print(f"{stage.name}: ended well but reports no check that passed; see {log_path}")
         ok = False
     if not ok and count.failed == 0:
         count += Count(failed=1)
-    return Result(stage, time.monotonic() - start, ok, count)
+    return Result(stage, time.monotonic() - start, ok, count, () if ok else complaints(log))
 
 
 def summary(results: Sequence[Result], left_out: Sequence[Stage]) -> str:
-    lines = [f"{'stage':<20} {'result':<7} {'seconds':>7}  checks"]
+    lines: list[str] = []
+    for failed in (each for each in results if not each.ok):
+        lines += [f"what failed in {failed.stage.name}:", *failed.complaints, ""]
+    lines += [f"{'stage':<20} {'result':<7} {'seconds':>7}  checks"]
     for result in results:
         verdict = "ok" if result.ok else "FAILED"
         lines.append(f"{result.stage.name:<20} {verdict:<7} {result.seconds:>7.0f}  {result.count}")

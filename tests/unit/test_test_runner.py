@@ -51,6 +51,27 @@ def test_a_stage_that_dies_counts_as_a_failure(run_stage):
     assert (result.ok, str(result.count)) == (False, "1 passed, 1 failed")
 
 
+def test_what_failed_stands_above_the_table(run_stage):
+    log = """TASK [etcd : Configure etcd] *****
+ok: [db1]
+TASK [etcd : Start etcd] *****
+fatal: [db1]: FAILED! => {"msg": "no"}
+* [db2] => etcd : Configure etcd
+FAILED tests/test_a.py::test_b - AssertionError
+"""
+    result = run_stage("sh", "-c", f"echo '{log}'; exit 1")
+    printed = runner.summary([result], [])
+    assert printed.startswith(
+        """what failed in a stage:
+TASK [etcd : Start etcd]
+fatal: [db1]: FAILED! => {"msg": "no"}
+* [db2] => etcd : Configure etcd
+FAILED tests/test_a.py::test_b - AssertionError
+
+stage """
+    )
+
+
 def test_a_stage_beyond_its_time_is_ended(run_stage):
     assert not run_stage("sleep", "60", minutes=0.001).ok
 
