@@ -78,7 +78,7 @@ class Trying:
             self._problems.append(str(error))
         finally:
             self._server.stop(SERVER)
-        problems = tuple(" / ".join(problem.split("\n")) for problem in self._problems)
+        problems = tuple(map(_in_one_line, self._problems))
         return Trial(DRILL, began, self._settings.member, (self._planned.label,), problems, self._facts)
 
     @contextmanager
@@ -142,3 +142,8 @@ class Trying:
         newest = max(found, default=None)
         self._facts["canary"] = newest.number if newest else None
         self._facts["rpo_seconds"] = round((ended - newest.written_at).total_seconds(), 1) if newest else None
+
+
+def _in_one_line(problem: str) -> str:
+    """Programs indent what they say; a status and a journal have one line for it."""
+    return " / ".join(" ".join(line.split()) for line in problem.splitlines() if line.strip())

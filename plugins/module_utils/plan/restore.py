@@ -14,13 +14,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import Any
 
 PREPARED = ("", "copied", "recovered", "promoted")
 """How far the restored data has come while it lies beside: each stage contains those before it."""
 
-UNSERVED = ("stop", "set_aside", "adopt", "forget")
-"""Steps after which no client is served until the restored data opens."""
+TURNS = (
+    ("copy", "recover"),
+    ("promote", "stop", "set_aside", "adopt", "forget", "open"),
+    ("follow", "backup", "finish"),
+)
+"""Steps that follow each other without another look at all hosts, for each proves its own outcome.
+
+Copying and replaying can take hours. The look after them tells which timelines are in use by then, and who leads.
+"""
 
 SPARE = 512 * 2**20
 """Bytes that shall be left on a file system when everything lies there: log of the time until the cluster is whole."""
@@ -112,14 +120,9 @@ class RestorePlan:
 
     @property
     def next(self) -> tuple[RestoreStep, ...]:
-        """What is done before all hosts are asked again.
-
-        While nobody is served no time is lost by that: there each step proves its own outcome.
-        """
-        if not self.steps or self.steps[0].action not in UNSERVED:
-            return self.steps[:1]
-        actions = [step.action for step in self.steps]
-        return self.steps[: actions.index("open") + 1] if "open" in actions else self.steps[:1]
+        """What is done before all hosts are asked again."""
+        turn = next((each for each in TURNS if self.steps and self.steps[0].action in each), ())
+        return tuple(takewhile(lambda step: step.action in turn, self.steps))
 
 
 def plan_restore(found: Restoring) -> RestorePlan:

@@ -163,8 +163,8 @@ class TestVerdict:
 
     def test_what_postgresql_said_is_told_for_its_log_goes(self, world):
         world.drill.replaying = RemoteError("see the log", reason="it ended")
-        world.drill.log = "LOG:  starting\nERROR: [029]: corrupt\nFATAL:  could not restore\n"
-        words = "the log could not be replayed to its end: ERROR: [029]: corrupt / FATAL:  could not restore"
+        world.drill.log = "LOG:  starting\nERROR: [029]: corrupt\n\n         FATAL:  could not restore\n"
+        words = "the log could not be replayed to its end: ERROR: [029]: corrupt / FATAL: could not restore"
         assert demanded(world).problems == (words,)
 
     def test_data_without_checksums_is_said_and_not_bad(self, world):

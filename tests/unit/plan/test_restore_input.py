@@ -74,7 +74,7 @@ class TestFilters:
     def test_a_plan(self):
         plan = FILTERS["restore_plan"](self.places("pg1", "pg2"), ["pg1", "pg2"], "pg2", cluster={"leader": "pg1"})
         assert plan["refused"] == []
-        assert plan["next"] == plan["steps"][:1]
+        assert plan["next"] == plan["steps"][:2]
         assert [step["on"] for step in plan["steps"] if step["action"] == "stop"] == [["pg2", "pg1"]]
 
     def test_a_silent_host(self):
