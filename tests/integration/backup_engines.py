@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Engine:
-    """`kinds`: the backups that it makes, the cheapest last. `archive`: the folder of its WAL in the bucket.
+    """`kinds`: the backups that it makes, the cheapest last.
 
+    `archive`, `backups`: the folders of WAL and of backups in the bucket, for {cluster}.
     `working`: a pattern for pgrep that finds it while it makes a backup, and not the shell that asks. `configuration`:
     the file that another passphrase would change. `broken`: what to do to which file so that nothing can be read.
     """
@@ -18,9 +19,16 @@ class Engine:
     kinds: tuple[str, ...]
     encrypts: bool
     archive: str
+    backups: str
     working: str
     configuration: str
     broken: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def archive_of(self, cluster: str) -> str:
+        return self.archive.format(cluster=cluster)
+
+    def backups_of(self, cluster: str) -> str:
+        return self.backups.format(cluster=cluster)
 
 
 PGBACKREST = "/etc/pgbackrest/pgbackrest.conf"
@@ -33,7 +41,8 @@ ENGINES = {
             name="pgbackrest",
             kinds=("full", "incremental", "differential"),
             encrypts=True,
-            archive="main/archive/main/17-1",
+            archive="{cluster}/archive/{cluster}/17-1",
+            backups="{cluster}/backup/{cluster}",
             working="[p]gbackrest.* backup",
             configuration=PGBACKREST,
             broken={
@@ -45,7 +54,8 @@ ENGINES = {
             name="barman_cloud",
             kinds=("full",),
             encrypts=False,
-            archive="main/main/wals",
+            archive="{cluster}/{cluster}/wals",
+            backups="{cluster}/{cluster}/base",
             working="[m]atriarch-barman.* take",
             configuration=f"{BARMAN}/settings.json",
             broken={

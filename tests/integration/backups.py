@@ -47,9 +47,12 @@ class Storage:
 
     def any_segment(self, archive: str) -> str:
         """The path of the oldest segment of WAL below the archive's folder."""
-        timelines = [name for name in self.names(archive) if len(name) == 16]
-        folders = [f"{archive}/{name}" for name in timelines]
-        return next(f"{folder}/{name}" for folder in folders for name in self.names(folder) if name.endswith(".gz"))
+        return min(self.segments(archive))
+
+    def segments(self, archive: str) -> set[str]:
+        """The paths of all segments of WAL below the archive's folder."""
+        folders = [f"{archive}/{name}" for name in self.names(archive) if len(name) == 16]
+        return {f"{folder}/{name}" for folder in folders for name in self.names(folder) if name.endswith(".gz")}
 
     def read(self, path: str) -> bytes:
         with urllib.request.urlopen(f"{self._root}/{path}", timeout=10) as answer:

@@ -22,7 +22,7 @@ def database(cluster: Cluster, connect: Connect) -> Iterator[str]:
     yield from database_of_our_own(connect, cluster, "backup_verification")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def engine(cluster: Cluster, login: Callable[[Machine], Host]) -> Engine:
     """The one that makes this cluster's backups."""
     told = login(cluster.postgres[0]).file("/etc/matriarch/backup/settings.json").content_string

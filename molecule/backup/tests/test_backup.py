@@ -213,7 +213,7 @@ def test_another_engine_is_refused_before_anything_changes(cluster: Cluster, log
 def test_a_corrupted_object_is_found(cluster: Cluster, storage: Storage, engine: Engine) -> None:
     sound = play(cluster, "backup_verify")
     assert sound.ok, sound.tail
-    path = storage.any_segment(engine.archive)
+    path = storage.any_segment(engine.archive_of(cluster.name))
     content = storage.read(path)
     aside = storage.put_aside(path)
     storage.write(path, content[:-100] + bytes(100))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from integration.backup_engines import Engine
 from integration.backups import Storage, leading
 from integration.inventory import Cluster, Machine
 from integration.operations import WHOLE_SECONDS, Outcome, adhoc, is_whole, play, start, started
@@ -44,11 +45,9 @@ def canary(cluster: Cluster) -> None:
 
 
 @pytest.fixture
-def bad_log(storage: Storage, cluster: Cluster, login: Login) -> Iterator[str]:
+def bad_log(storage: Storage, cluster: Cluster, engine: Engine) -> Iterator[str]:
     """The newest segment of WAL in the repository, spoilt; put right afterwards."""
-    folder = "main/archive/main/17-1"
-    last = max(name for name in storage.names(folder) if len(name) == 16)
-    path = f"{folder}/{last}/" + max(name for name in storage.names(f"{folder}/{last}") if name.endswith(".gz"))
+    path = max(storage.segments(engine.archive_of(cluster.name)))
     content = storage.read(path)
     storage.write(path, content[:-100] + bytes(100))
     yield path
@@ -184,16 +183,15 @@ class TestGate:
         assert play(cluster, "restore", check=True, target="latest").ok
         assert play(cluster, "remove_member", check=True, member="db3", unprotected=True).ok
 
-    def test_a_storage_that_is_silent_closes_it(self, cluster: Cluster, login: Login) -> None:
+    def test_a_storage_that_is_silent_closes_it(self, cluster: Cluster, login: Login, engine: Engine) -> None:
+        path, change = engine.broken["bucket"]
         for machine in cluster.postgres:
-            login(machine).check_output(
-                "sed --in-place=.kept s/s3-bucket=.*/s3-bucket=nowhere/ /etc/pgbackrest/pgbackrest.conf"
-            )
+            login(machine).check_output("sed --in-place=.kept %s %s", change, path)
         try:
             done = play(cluster, "remove_member", check=True, member="db3", unprotected=True)
         finally:
             for machine in cluster.postgres:
-                login(machine).check_output("mv /etc/pgbackrest/pgbackrest.conf.kept /etc/pgbackrest/pgbackrest.conf")
+                login(machine).check_output("mv %s.kept %s", path, path)
         assert not done.ok
         assert "the backups cannot be read now" in done.said, done.tail
 

@@ -11,9 +11,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from integration.backups import Storage
+from integration import second_cluster
+from integration.backup_engines import Engine
+from integration.backups import Storage, told
 from integration.inventory import Cluster, Machine
 from integration.operations import WHOLE_SECONDS, Outcome, is_whole, members, play
+from integration.second_cluster import login_of, machine, repository, source, undeclared
 from integration.watch import Connect, eventually
 from lab import Lab
 
@@ -27,66 +30,31 @@ CHANGED = re.compile(r"changed=([1-9]\d*)")
 Login = Callable[[Machine], Any]
 
 
-def machine(lab: Lab, name: str) -> Machine:
-    return Machine(name, lab.address(name), str(lab.key), f"-o UserKnownHostsFile={lab.known_hosts}")
-
-
 @pytest.fixture(scope="module")
 def lab() -> Lab:
     return Lab(os.environ["MOLECULE_SCENARIO_NAME"])
 
 
 @pytest.fixture(scope="module")
-def standby(cluster: Cluster, lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Declared, and not deployed yet: one host, which has etcd, a member and a proxy."""
+def standby(cluster: Cluster, lab: Lab, engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Declared, and not deployed yet."""
     eventually("the cluster is whole", WHOLE_SECONDS, lambda: leads(cluster))
     lab.up(HOST)
-    host = machine(lab, HOST)
-    folder = tmp_path_factory.mktemp("standby")
-    declared = Cluster(NAME, (str(folder / "hosts.json"),), folder / ".secrets", (host,), (host,), (host,), "")
-    declare(declared, cluster, lab, follows=True)
+    declared = undeclared(NAME, machine(lab, HOST), tmp_path_factory.mktemp("standby"))
+    declare(declared, cluster, lab, engine, follows=True)
     yield declared
     lab.down(HOST, purge=True)
 
 
-def declare(standby: Cluster, cluster: Cluster, lab: Lab, *, follows: bool, **changed: Any) -> None:
+def declare(standby: Cluster, cluster: Cluster, lab: Lab, engine: Engine, *, follows: bool, **changed: Any) -> None:
     """Write the standby cluster's inventory."""
-    secrets = cluster.secrets
-    repository = {
-        "type": "s3",
-        "endpoint": lab.address("s3"),
-        "port": 8443,
-        "bucket": "backups",
-        "access_key": (secrets / "storage" / "access_key").read_text().strip(),
-        "secret_key": (secrets / "storage" / "secret_key").read_text().strip(),
-        "ca_certificate": (secrets / "storage" / "ca.crt").read_text(),
-    }
-    source = {
-        "cluster": cluster.name,
+    own = {"backup_engine": engine.name, "backup_repositories": [repository(cluster, lab)]}
+    followed = {
+        **source(cluster, lab, engine),
         "hosts": [each.address for each in cluster.postgres],
-        "passphrase": (secrets / cluster.name / "backup_passphrase").read_text().strip(),
         "ca_certificate": cluster.ca.read_text(),
-        "repositories": [repository],
     }
-    (host,) = standby.postgres
-    variables = {
-        "ansible_host": host.address,
-        "ansible_user": "root",
-        "ansible_ssh_private_key_file": host.key,
-        "ansible_ssh_common_args": host.ssh_arguments,
-    }
-    content = {
-        "hosts": {host.name: variables},
-        "vars": {
-            "pgcluster_name": NAME,
-            "pgcluster_client_networks": ["10.77.0.0/16"],
-            "backup_repositories": [repository],
-            **({"pgcluster_standby_of": source} if follows else {}),
-            **changed,
-        },
-        "children": {group: {"hosts": {host.name: {}}} for group in ("etcd", "postgres", "proxy")},
-    }
-    Path(standby.sources[0]).write_text(json.dumps({"all": content}))
+    second_cluster.declare(standby, {**own, **({"pgcluster_standby_of": followed} if follows else {}), **changed})
 
 
 @pytest.fixture(scope="module")
@@ -130,12 +98,15 @@ def promote(standby: Cluster, **told: Any) -> Outcome:
     return play(standby, "promote_standby_cluster", seconds=DEPLOY_SECONDS, **told)
 
 
-def test_a_declaration_that_cannot_work_is_refused(standby: Cluster, cluster: Cluster, lab: Lab) -> None:
+def test_a_declaration_that_cannot_work_is_refused(
+    standby: Cluster, cluster: Cluster, lab: Lab, engine: Engine
+) -> None:
     """Before anything is on the host."""
     declared = json.loads(Path(standby.sources[0]).read_text())["all"]["vars"]["backup_repositories"][0]
-    declare(standby, cluster, lab, follows=True, backup_repositories=[{**declared, "path": f"/{cluster.name}"}])
+    same = {**declared, "path": f"/{cluster.name}"}
+    declare(standby, cluster, lab, engine, follows=True, backup_repositories=[same])
     outcome = play(standby, "site", seconds=DEPLOY_SECONDS)
-    declare(standby, cluster, lab, follows=True)
+    declare(standby, cluster, lab, engine, follows=True)
     assert not outcome.ok
     assert "after a promotion both would write there" in outcome.said, outcome.tail
     assert CHANGED.search(outcome.stdout) is None
@@ -178,10 +149,12 @@ def test_refused(deployed: Cluster, playbook: str, told: dict[str, Any], words: 
     assert [m["role"] for m in members(deployed)] == ["standby_leader"]
 
 
-def test_to_withdraw_the_declaration_promotes_nobody(deployed: Cluster, cluster: Cluster, lab: Lab) -> None:
-    declare(deployed, cluster, lab, follows=False)
+def test_to_withdraw_the_declaration_promotes_nobody(
+    deployed: Cluster, cluster: Cluster, lab: Lab, engine: Engine
+) -> None:
+    declare(deployed, cluster, lab, engine, follows=False)
     outcome = play(deployed, "site", seconds=DEPLOY_SECONDS)
-    declare(deployed, cluster, lab, follows=True)
+    declare(deployed, cluster, lab, engine, follows=True)
     assert not outcome.ok
     assert "promote_standby_cluster.yml" in outcome.said, outcome.tail
     assert [m["role"] for m in members(deployed)] == ["standby_leader"]
@@ -203,6 +176,7 @@ def test_the_site_is_lost(
     login: Login,
     database: str,
     lab: Lab,
+    engine: Engine,
     lost_site: Callable[[], None],
 ) -> None:
     write(connect, cluster, database, "last")
@@ -210,7 +184,7 @@ def test_the_site_is_lost(
     eventually("the row is there", FOLLOWED_SECONDS, lambda: "last" in there(deployed, cluster, database))
     lost_site()
     storage = Storage(lab.address("s3"))
-    before = everything(storage, cluster.name)
+    before = everything(storage, engine, cluster.name)
 
     plan = play(deployed, "promote_standby_cluster", check=True, confirm=NAME)
     assert plan.ok, plan.tail
@@ -227,9 +201,9 @@ def test_the_site_is_lost(
             session.execute("INSERT INTO written (by) VALUES (%s)", (f"after {endpoint.name}",))
             rows = {row[0] for row in session.execute("SELECT DISTINCT by FROM written").fetchall()}
             assert {"before", "since", "last"} <= rows
-    assert everything(storage, NAME)
-    assert everything(storage, cluster.name) == before, "something was written to the other cluster's backups"
-    assert "full" in storage_backups(login(deployed.postgres[0]))
+    assert everything(storage, engine, NAME)
+    assert everything(storage, engine, cluster.name) == before, "something was written to the other cluster's backups"
+    assert "full" in [each["kind"] for each in told(deployed)["backups"]]
     assert login(deployed.postgres[0]).run("ls /etc/matriarch/backup/source.json").rc != 0
 
     again = promote(deployed, confirm=NAME)
@@ -238,40 +212,12 @@ def test_the_site_is_lost(
     refused = play(deployed, "site", seconds=DEPLOY_SECONDS)
     assert not refused.ok
     assert "takes writes, and shall become a standby" in refused.said, refused.tail
-    declare(deployed, cluster, lab, follows=False)
+    declare(deployed, cluster, lab, engine, follows=False)
     outcome = play(deployed, "site", seconds=DEPLOY_SECONDS)
     assert outcome.ok, outcome.tail
     assert CHANGED.search(outcome.stdout) is None, outcome.tail
 
 
-def login_of(cluster: Cluster) -> dict[str, Any]:
-    """How an application logs in there."""
-    return {
-        "user": "admin",
-        "password": cluster.secret("admin_password"),
-        "sslmode": "verify-full",
-        "sslrootcert": str(cluster.ca),
-        "connect_timeout": 10,
-        "autocommit": True,
-    }
-
-
-def everything(storage: Storage, cluster: str) -> set[str]:
+def everything(storage: Storage, engine: Engine, cluster: str) -> set[str]:
     """All WAL of a cluster, and the names of its backups."""
-    found = {f"backup {name}" for name in storage.names(f"{cluster}/backup/{cluster}")}
-    waiting = [f"{cluster}/archive/{cluster}"]
-    while waiting:
-        folder = waiting.pop(0)
-        below = [f"{folder}/{name}" for name in storage.names(folder)]
-        found |= {path for path in below if "." in path}
-        waiting += [path for path in below if "." not in path]
-    return found
-
-
-def storage_backups(host: Any) -> list[str]:
-    told = json.loads(
-        host.check_output(
-            f"runuser -u postgres -- pgbackrest --stanza={NAME} --output=json --log-level-console=off info"
-        )
-    )
-    return [str(each["type"]) for each in told[0]["backup"]]
+    return storage.segments(engine.archive_of(cluster)) | set(storage.names(engine.backups_of(cluster)))
