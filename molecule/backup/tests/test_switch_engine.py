@@ -1,0 +1,48 @@
+"""A cluster that lives changes its engine, and changes it back. The last of all tests here: log is missing between."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from integration.backup_engines import ENGINES, Engine
+from integration.backups import gaps, told
+from integration.inventory import Cluster
+from integration.load import Load
+from integration.operations import WHOLE_SECONDS, is_whole, play, started
+from integration.watch import Connect, eventually, value
+
+FIRST_BACKUP_SECONDS = 300
+CHANGED = re.compile(r"changed=([1-9]\d*)")
+
+
+def has_backup(cluster: Cluster, since: datetime) -> bool:
+    return any(datetime.fromisoformat(each["stopped"]) > since for each in told(cluster)["backups"])
+
+
+def clock(connect: Connect, cluster: Cluster) -> datetime:
+    with connect(cluster.rw[0]) as session:
+        now: datetime = value(session, "SELECT clock_timestamp()")
+        return now
+
+
+def test_there_and_back(cluster: Cluster, connect: Connect, database: str, engine: Engine) -> None:
+    """Nothing restarts, no client notices, and each time a first backup comes by itself."""
+    eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
+    other = next(name for name in ENGINES if name != engine.name)
+    before = started(connect, cluster)
+    for name in (other, engine.name):
+        begun = clock(connect, cluster)
+        with Load(connect, cluster, database) as load:
+            changed = play(cluster, "site", backup_engine=name, backup_change_engine=name)
+            assert changed.ok, changed.tail
+        assert load.errors == []
+        assert load.lost() == set(), load
+        eventually("the first backup is there", FIRST_BACKUP_SECONDS, lambda begun=begun: has_backup(cluster, begun))  # type: ignore[misc]
+        assert gaps(told(cluster)) == []
+        verified = play(cluster, "backup_verify", backup_engine=name)
+        assert verified.ok, verified.tail
+        again = play(cluster, "site", backup_engine=name)
+        assert again.ok, again.tail
+        assert CHANGED.search(again.stdout) is None, again.tail
+    assert started(connect, cluster) == before
