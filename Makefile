@@ -40,7 +40,8 @@ unit: setup-tests ## unit tests
 	@pytest -n 2 -q
 
 sanity: setup-tests ## ansible-test sanity and units
-	@tools/sanity
+	@tools/ansible_test sanity
+	@tools/ansible_test units
 
 molecule: setup-tests setup-lab ## one Molecule scenario: make molecule SCENARIO=dedicated
 	@tools/scenario $(SCENARIO)

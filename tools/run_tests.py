@@ -39,7 +39,7 @@ def scenario(name: str, minutes: float, ci: bool = True) -> Stage:
 STAGES = (
     Stage("lint", ("tools/lint",), 3),
     Stage("unit", ("pytest", "-n", "2", "-q"), 5),
-    Stage("sanity", ("tools/sanity",), 6),
+    Stage("sanity", ("tools/ansible_test", "sanity"), 6),
     Stage("build", ("tools/build",), 1),
     scenario("default", 6),
     scenario("dedicated", 6),
@@ -47,6 +47,7 @@ STAGES = (
     scenario("single", 7),
     scenario("debian12", 9),
     scenario("forky", 9),
+    Stage("ansible-test units", ("tools/ansible_test", "units"), 5, ci=False),
     scenario("fleet", 5, ci=False),
     scenario("repository", 6, ci=False),
     scenario("backup", 20, ci=False),
