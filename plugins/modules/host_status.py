@@ -226,7 +226,10 @@ backups:
       type: list
       elements: dict
     failure:
-      description: Why this member's last attempt failed, empty when somebody has succeeded since.
+      description: Why this member's last attempt failed, empty when it knows of one that began since.
+      type: str
+    failed_at:
+      description: When that was, in UTC.
       type: str
     missing:
       description: The first WAL after the newest backup that is not in the archive, else empty.

@@ -258,7 +258,8 @@ def test_an_operator_who_dies(
         login(machine).run(f"rm -rf {DATA}/matriarch_restore.json {DATA}.former-*")
 
     run = start(cluster, "restore", target=f"time:{target}", confirm="main", delete_former=True)
-    eventually(f"the restore is {moment}", MOMENT_SECONDS, lambda: MOMENTS[moment](cluster, login))
+    eventually(f"the restore is {moment}", MOMENT_SECONDS, lambda: not run.lasts(0) or MOMENTS[moment](cluster, login))
+    assert run.lasts(0), run.finish().tail
     run.kill()
     assert len(primaries(connect, cluster)) <= 1
 

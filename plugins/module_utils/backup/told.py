@@ -39,11 +39,13 @@ def told(
     drilled_at = proof.drill.at if proof.drill else ""
     labels = {str(number): each.label for number, each in enumerate(settings.repositories, 1)}
     last = max((newest["started"] for newest in state.newest.values()), default="")
+    failure = state.failure if state.attempted_at > last else ""
     return {
         "interval_hours": settings.schedule.interval_hours,
         "checked_at": state.checked_at,
         "repositories": [_repository(label, state, number, now) for number, label in labels.items()],
-        "failure": state.failure if state.attempted_at > last else "",
+        "failure": failure,
+        "failed_at": state.attempted_at if failure else "",
         "missing": state.missing,
         "unmended": Mended.read(mended_file).problem,
         "proof": proof.told(),

@@ -18,7 +18,8 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proof im
 class BackupStatus:
     """`ages`: seconds since the newest backup of each repository ended, None where there is none, by its label.
 
-    `failure`: of this member's last attempt, if nobody has succeeded since. `problems`: why a repository could not be
+    `failure`: of this member's last attempt, at `failed_at`, if it knows of none that began since. `begun`: when the
+    newest backup that it knows of did. `problems`: why a repository could not be
     read, by its label. `missing`: the first WAL after the newest backup that is not there. `unmended`: why WAL of a
     former leader could not be archived. `proof`: the last drills and verifications that it knows of. `drill_hours`: how
     often a drill shall be made, 0 for only on demand; `drill_failure`: why this member's last one came to no verdict.
@@ -28,6 +29,8 @@ class BackupStatus:
     interval_hours: int = 24
     ages: Mapping[str, float | None] = field(default_factory=dict)
     failure: str = ""
+    failed_at: str = ""
+    begun: str = ""
     problems: Mapping[str, str] = field(default_factory=dict)
     missing: str = ""
     unmended: str = ""
@@ -44,6 +47,8 @@ class BackupStatus:
             interval_hours=told["interval_hours"],
             ages={each["repository"]: each["age_seconds"] for each in repositories},
             failure=told["failure"],
+            failed_at=told["failed_at"],
+            begun=max((each["newest"]["started"] for each in repositories if each["newest"]), default=""),
             problems={each["repository"]: each["problem"] for each in repositories if each["problem"]},
             missing=told["missing"],
             unmended=told["unmended"],

@@ -170,7 +170,7 @@ def _change_over(found: Restoring) -> Iterator[RestoreStep]:
         yield RestoreStep("set_aside", aside, "the former data stays beside, and is deleted by nobody unasked")
     if not found.adopted:
         yield RestoreStep("adopt", (found.worker,), "the restored data takes its place")
-    if not found.forgotten:
+    if not (found.adopted and found.forgotten):
         yield RestoreStep(
             "forget", (found.worker,), "etcd holds the position of the former leader, which nobody reaches now"
         )

@@ -211,6 +211,7 @@ class TestState:
         assert answer["drill"] == {"interval_hours": 0, "failure": "z"}
         DrillState(failed_at="2026-11-20T00:59:59Z", failure="z").write(later[1])
         assert (told(paths[0], NOON, *paths[1:], *later) or {})["drill"]["failure"] == ""
+        assert answer["failed_at"] == "2026-11-21T01:00:00Z"
         assert [answer[each] for each in ("failure", "missing", "unmended", "interval_hours")] == ["x", "W", "y", 24]
         assert answer["repositories"][0]["age_seconds"] == 7200
         assert told(str(tmp_path / "none"), NOON) is None

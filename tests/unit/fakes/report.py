@@ -87,6 +87,7 @@ def backups(**changes: Any) -> dict[str, Any]:
     looked = {
         "checked_at": "2026-11-01T03:00:00Z",
         "failure": "",
+        "failed_at": "",
         "missing": "",
         "unmended": "",
         "proof": {"drill": DRILLED, "good_drill": DRILLED},

@@ -63,6 +63,11 @@ def test_of_what_the_members_know_the_newest_counts():
     assert told(pg1=old) == []
 
 
+def test_what_another_member_has_made_since_makes_up_for_a_failure():
+    failed = fake.backups(failure="x", failed_at="2026-11-01T00:50:00Z", repositories=repository(newest=None))
+    assert told(pg2=fake.report(backups=failed)) == []
+
+
 def test_no_backup_yet():
     none = everywhere(repositories=repository(newest=None, age_seconds=None))
     assert told(**none) == [f"cluster: there is no backup in {WHERE} yet"]
@@ -71,7 +76,10 @@ def test_no_backup_yet():
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"failure": "ERROR: [056]: x"}, "pg2: its last backup failed: ERROR: [056]: x"),
+        (
+            {"failure": "ERROR: [056]: x", "failed_at": "2026-11-01T02:00:00Z"},
+            "pg2: its last backup failed: ERROR: [056]: x",
+        ),
         ({"repositories": repository(problem="no route")}, f"pg2: it cannot read {WHERE}: no route"),
         (
             {"missing": "000000010000000000000006"},
