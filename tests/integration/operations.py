@@ -56,6 +56,17 @@ class Outcome:
         return "\n".join("\n".join(map(str, m)) if isinstance(m, list) else str(m) for m in self.messages)
 
     @property
+    def changes(self) -> list[str]:
+        """The tasks that changed something, but for the operation's own lock and report."""
+        found, task = [], ""
+        for line in self.stdout.splitlines():
+            if line.startswith("TASK ["):
+                task = line[len("TASK [") :].rpartition("]")[0]
+            elif line.startswith("changed: ") and not task.startswith("matriarch.pgcluster.operation : "):
+                found.append(task)
+        return found
+
+    @property
     def tail(self) -> str:
         return self.stdout[-4000:]
 
