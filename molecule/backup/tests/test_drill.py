@@ -164,7 +164,7 @@ class TestGate:
         self, cluster: Cluster, connect: Connect, playbook: str, told: dict[str, Any]
     ) -> None:
         before = started(connect, cluster)
-        whom = {"member": standby(cluster)} if playbook == "remove_member" else {}
+        whom: dict[str, Any] = {"member": standby(cluster)} if playbook == "remove_member" else {}
         done = play(cluster, playbook, **told, **whom)
         assert not done.ok
         assert "the last restore drill" in done.said, done.tail
