@@ -42,7 +42,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Read:
-    """The newest row of each worker as somebody read it through a read-write endpoint, or why nobody could."""
+    """The newest row of each worker as somebody read it, or why nobody could."""
 
     client: str
     endpoint: str

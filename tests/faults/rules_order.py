@@ -10,6 +10,8 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model import l
 from faults.history import Aftermath, Fork, History, Place
 from faults.rules_rows import acknowledged, name
 
+REPLICAS = ("ro", "pooled-ro")
+
 
 @dataclass
 class Tenure:
@@ -93,20 +95,20 @@ def stale_reads(history: History, bound: float) -> Iterator[str]:
     moments: list[tuple[float, int, str, int]] = [
         (write.answered, 0, write.worker, write.seq) for write in acknowledged(history)
     ]
-    reads = {number: read for number, read in enumerate(history.reads) if read.newest is not None}
+    asked = [read for read in history.reads if read.newest is not None and read.endpoint not in REPLICAS]
     # What was acknowledged in the very moment comes after the question: nobody could know.
-    moments += [(read.sent - bound, -1, "", number) for number, read in reads.items()]
+    moments += [(read.sent - bound, -1, "", number) for number, read in enumerate(asked)]
     newest: dict[str, int] = {}
     old: list[str] = []
     for _moment, kind, worker, number in sorted(moments):
         if kind == 0:
             newest[worker] = max(number, newest.get(worker, 0))
             continue
-        seen = reads[number].newest or {}
+        seen = asked[number].newest or {}
         behind = {worker: seq for worker, seq in newest.items() if seen.get(worker, 0) < seq}
         if behind:
             worker, seq = next(iter(behind.items()))
-            old.append(f"{reads[number].client} saw row {seen.get(worker, 0)} of {worker}, acknowledged was {seq}")
+            old.append(f"{asked[number].client} saw row {seen.get(worker, 0)} of {worker}, acknowledged was {seq}")
     if old:
         yield f"{len(old)} reads were older than an acknowledged write: {old[0]}"
 
