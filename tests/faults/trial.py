@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 import psycopg
 from client_load import Load
+from integration.operations import WHOLE_SECONDS, is_whole, standing
+
 from faults import aftermath
 from faults.arena import Arena, NotSo, until
 from faults.budget import STABLE_SECONDS, Course, broken, gaps
@@ -18,7 +20,6 @@ from faults.history import History, Outcome
 from faults.judgement import Problem, judge
 from faults.load import POOLED, clients, noted
 from faults.monitor import Monitor
-from integration.operations import WHOLE_SECONDS, is_whole, standing
 
 ACTING_SECONDS = 20.0
 CALM_SECONDS = 2.0
@@ -64,10 +65,8 @@ class Verdict:
         counts = ", ".join(f"{count} {outcome.value}" for outcome, count in self.outcomes.items())
         stable = "never" if self.course.stable is None else f"{self.course.stable - self.course.healed:.1f} s"
         line = f"{self.fault}: gaps {felt}; errors {failed}; rows {counts}; whole {stable} after the fault"
-        said = f"; {self.told}" if self.told else ""
-        return "\n".join(
-            [f"{line}; timeline {self.course.timeline} -> {self.timeline}{said}", *map(str, self.problems)]
-        )
+        line += f"; timeline {self.course.timeline} -> {self.timeline}" + (f"; {self.told}" if self.told else "")
+        return "\n".join([line, *map(str, self.problems)])
 
 
 def run(arena: Arena, make: MakeFault, options: str = "") -> Verdict:
