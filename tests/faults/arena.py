@@ -49,6 +49,9 @@ class Arena:
         """As the superuser, by the socket."""
         return self.run(name, "psql", "-U", "postgres", "-d", database, "-XAtqc", query)
 
+    def until_sql(self, name: str, query: str, answer: str, seconds: float = 60) -> None:
+        until(f"{name}: {query}: {answer!r}", seconds, lambda: self.sql(name, query) == answer)
+
     def configure(self, **settings: object) -> None:
         """Patroni's dynamic configuration; None removes a setting."""
         words = [f"-s{key.replace('__', '.')}={'null' if value is None else value}" for key, value in settings.items()]

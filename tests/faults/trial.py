@@ -3,70 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import psycopg
 from client_load import Load
 from integration.operations import WHOLE_SECONDS, is_whole, standing
 
 from faults import aftermath
-from faults.arena import Arena, NotSo, until
-from faults.budget import STABLE_SECONDS, Course, broken, gaps
+from faults.arena import Arena, until
+from faults.budget import STABLE_SECONDS, Course
 from faults.clients import Client, Writer
 from faults.fault import Fault
-from faults.history import History, Outcome
-from faults.judgement import Problem, judge
+from faults.judgement import judge
 from faults.load import POOLED, clients, noted
 from faults.monitor import Monitor
+from faults.verdict import Verdict
 
 ACTING_SECONDS = 20.0
-CALM_SECONDS = 2.0
+CALM_SECONDS = 3.0
 MakeFault = Callable[[Arena, str], Fault]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What came of a fault: what is wrong, and what clients felt."""
-
-    fault: str
-    problems: list[Problem]
-    history: History
-    course: Course
-    timeline: int
-    told: str
-
-    @property
-    def gaps(self) -> dict[str, float]:
-        """Seconds without an acknowledgement, the longest of an endpoint."""
-        return gaps(self.history, self.course)
-
-    @property
-    def errors(self) -> Counter[str]:
-        """Statements that failed, by endpoint."""
-        return broken(self.history)
-
-    @property
-    def outcomes(self) -> Counter[Outcome]:
-        return Counter(write.outcome for write in self.history.writes)
-
-    def count(self, rule: str) -> int:
-        return sum(problem.rule == rule for problem in self.problems)
-
-    @property
-    def rules(self) -> set[str]:
-        return {problem.rule for problem in self.problems}
-
-    def __str__(self) -> str:
-        """One line, and one for each problem."""
-        felt = ", ".join(f"{endpoint} {gap:.2f} s" for endpoint, gap in self.gaps.items())
-        failed = ", ".join(f"{endpoint} {count}" for endpoint, count in self.errors.items()) or "none"
-        counts = ", ".join(f"{count} {outcome.value}" for outcome, count in self.outcomes.items())
-        stable = "never" if self.course.stable is None else f"{self.course.stable - self.course.healed:.1f} s"
-        line = f"{self.fault}: gaps {felt}; errors {failed}; rows {counts}; whole {stable} after the fault"
-        line += f"; timeline {self.course.timeline} -> {self.timeline}" + (f"; {self.told}" if self.told else "")
-        return "\n".join([line, *map(str, self.problems)])
 
 
 def run(arena: Arena, make: MakeFault, options: str = "") -> Verdict:
@@ -95,7 +51,7 @@ def run(arena: Arena, make: MakeFault, options: str = "") -> Verdict:
     course = Course(injected, healed, stable, time.monotonic(), leads.name, timeline)
     left = aftermath.gather(arena, load.clients[0].run_id)
     problems = judge(history, left, course, fault.budget())
-    return Verdict(type(fault).__name__, problems, history, course, left.timeline, fault.told())
+    return Verdict(fault, problems, history, course, left.timeline)
 
 
 def last(fault: Fault, load: Load[Client], injected: float) -> None:
@@ -124,16 +80,26 @@ def restore(fault: Fault) -> None:
 
 
 def settle(arena: Arena, load: Load[Client], healed: float) -> float | None:
-    """The moment from which on the cluster is whole and every client was served again; None when it takes too long."""
+    """The moment from which on the cluster was whole and stayed so, and every client was served.
+
+    None when that takes too long.
+    """
+    deadline = healed + STABLE_SECONDS
+    since = None
+    while since is None or time.monotonic() < since + CALM_SECONDS:
+        since = since or time.monotonic() if whole(arena) else None
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(0.1)
     try:
-        until("the cluster is whole", STABLE_SECONDS, lambda: whole(arena))
-        load.wait_for_everybody(max(1.0, healed + STABLE_SECONDS - time.monotonic()))
-    except (NotSo, TimeoutError):
+        load.wait_for_everybody(max(1.0, deadline - time.monotonic()))
+    except TimeoutError:
         return None
-    return time.monotonic()
+    return since
 
 
 def whole(arena: Arena) -> bool:
+    """As Patroni tells it, and as every member's PostgreSQL does."""
     try:
         return is_whole(arena.cluster) and bool(standing(arena.connect, arena.cluster))
     except (psycopg.Error, ValueError):  # somebody does not answer, or nobody leads

@@ -12,7 +12,7 @@ from faults.nemesis.processes import (
     PowerCut,
     SilentPatroni,
 )
-from faults.trial import Verdict
+from faults.verdict import Verdict
 
 Happens = Callable[..., Verdict]
 

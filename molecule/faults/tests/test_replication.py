@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from faults.history import Outcome
 from faults.nemesis.replication import CancelledWaits, NoStandbys
-from faults.trial import Verdict
+from faults.verdict import Verdict
 
 Happens = Callable[..., Verdict]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from faults.nemesis.store import EtcdWithoutMajority, EtcdWithoutMajorityNorFailsafe
-from faults.trial import Verdict
+from faults.verdict import Verdict
 
 Happens = Callable[..., Verdict]
 

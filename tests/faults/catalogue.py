@@ -1,0 +1,41 @@
+"""The faults that can be put in, by their ids."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from faults.fault import Fault
+from faults.nemesis import handover, network, processes, replication, store
+
+FAULTS: dict[str, type[Fault]] = {
+    "A01": processes.KillPostmasterThatMayRestart,
+    "A02": processes.KillPostmaster,
+    "A06": processes.KillPatroni,
+    "A08": processes.SilentPatroni,
+    "A09": processes.Frozen,
+    "A10": processes.PowerCut,
+    "B01": network.LeaderIsolated,
+    "B02": network.LeaderWithoutEtcd,
+    "B03": network.LeaderWithoutStandbys,
+    "C01": store.EtcdWithoutMajority,
+    "C03": store.EtcdWithoutMajorityNorFailsafe,
+    "F09": replication.NoStandbys,
+    "F12": replication.CancelledWaits,
+    "G01": handover.Demoted,
+    "H02": handover.DemotedWhileArchivingFails,
+}
+
+
+def schedule(seed: int, length: int) -> Iterator[tuple[str, type[Fault]]]:
+    """So many faults in an order that the seed decides, on every machine and with every Python alike.
+
+    No fault comes again before all others have come.
+    """
+    # Python promises the same numbers for random(), not for shuffle() and its like.
+    numbers = random.Random(seed)
+    left: list[str] = []
+    for _number in range(length):
+        left = left or sorted(FAULTS)
+        chosen = left.pop(int(numbers.random() * len(left)))
+        yield chosen, FAULTS[chosen]
