@@ -11,7 +11,7 @@ from client_load import Load
 from integration.operations import WHOLE_SECONDS, is_whole, standing
 
 from faults import aftermath
-from faults.arena import Arena, until
+from faults.arena import Arena, NotSo, until
 from faults.budget import STABLE_SECONDS, Course
 from faults.clients import Client, Writer
 from faults.fault import Fault
@@ -27,7 +27,8 @@ MakeFault = Callable[[Arena, str], Fault]
 
 def run(arena: Arena, make: MakeFault, options: str = "") -> Verdict:
     """The verdict on one fault; raises NotSo when it could not be seen to act, which proves nothing."""
-    until("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(arena.cluster))
+    if stays_whole(arena, time.monotonic() + WHOLE_SECONDS) is None:
+        raise NotSo(f"the cluster was not whole within {WHOLE_SECONDS} s, before any fault")
     leads, timeline = standing(arena.connect, arena.cluster)
     fault = make(arena, leads.name)
     with Monitor(arena.lab, arena.cluster) as monitor, clients(arena.cluster, arena.database, options) as load:
@@ -85,16 +86,22 @@ def settle(arena: Arena, load: Load[Client], healed: float) -> float | None:
     None when that takes too long.
     """
     deadline = healed + STABLE_SECONDS
-    since = None
-    while since is None or time.monotonic() < since + CALM_SECONDS:
-        since = since or time.monotonic() if whole(arena) else None
-        if time.monotonic() > deadline:
-            return None
-        time.sleep(0.1)
+    since = stays_whole(arena, deadline)
     try:
         load.wait_for_everybody(max(1.0, deadline - time.monotonic()))
     except TimeoutError:
         return None
+    return since
+
+
+def stays_whole(arena: Arena, deadline: float) -> float | None:
+    """The moment from which on it was whole for some seconds; None if there was none until the deadline."""
+    since = None
+    while since is None or time.monotonic() < since + CALM_SECONDS:
+        since = (since or time.monotonic()) if whole(arena) else None
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(0.1)
     return since
 
 

@@ -55,7 +55,7 @@ def work(kind, answers, **about):
     return client
 
 
-ANSWER = ([], [("10.0.0.1", "000000030000000000000001", "0/100")])
+ANSWER: tuple[list[str], list[tuple[str, str, str]]] = ([], [("10.0.0.1", "000000030000000000000001", "0/100")])
 
 
 def test_a_row_that_was_acknowledged():
