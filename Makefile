@@ -51,6 +51,9 @@ faults: setup-tests setup-lab ## faults on a cluster under load, one after anoth
 faults-replay: setup-tests setup-lab ## random faults in the order of a seed: make faults-replay SEED=1
 	@MATRIARCH_FAULTS_SEED=$(SEED) PYTEST_ADDOPTS="-k test_random_faults" tools/scenario faults
 
+report: setup-tests ## the table of all faults that happened so far
+	@PYTHONPATH=tests:tests/bench python -m faults.report
+
 bench-deploy: setup-lab ## how long deployments take on bare hosts
 	@python tests/bench/deploy.py
 

@@ -6,24 +6,33 @@ import random
 from collections.abc import Iterator
 
 from faults.fault import Fault
-from faults.nemesis import handover, network, processes, replication, store
+from faults.nemesis import bystanders, handover, network, operators, processes, replication, storage, store
 
 FAULTS: dict[str, type[Fault]] = {
     "A01": processes.KillPostmasterThatMayRestart,
     "A02": processes.KillPostmaster,
+    "A03": bystanders.KilledBackend,
     "A06": processes.KillPatroni,
     "A08": processes.SilentPatroni,
     "A09": processes.Frozen,
     "A10": processes.PowerCut,
+    "A12": bystanders.StandbyPowerCut,
+    "A15": bystanders.KilledEtcd,
+    "A16": bystanders.KilledHaproxy,
+    "A17": bystanders.KilledPooler,
     "B01": network.LeaderIsolated,
     "B02": network.LeaderWithoutEtcd,
     "B03": network.LeaderWithoutStandbys,
+    "B04": bystanders.StandbyIsolated,
     "C01": store.EtcdWithoutMajority,
     "C03": store.EtcdWithoutMajorityNorFailsafe,
+    "D02": storage.WalVolumeFull,
+    "F02": handover.CandidateReceivesNothing,
     "F09": replication.NoStandbys,
     "F12": replication.CancelledWaits,
     "G01": handover.Demoted,
     "H02": handover.DemotedWhileArchivingFails,
+    "J02": operators.TwoOperators,
 }
 
 

@@ -29,13 +29,13 @@ def run(arena: Arena, make: MakeFault, options: str = "") -> Verdict:
     """The verdict on one fault; raises NotSo when it could not be seen to act, which proves nothing."""
     if stays_whole(arena, time.monotonic() + WHOLE_SECONDS) is None:
         raise NotSo(f"the cluster was not whole within {WHOLE_SECONDS} s, before any fault")
-    leads, timeline = standing(arena.connect, arena.cluster)
-    fault = make(arena, leads.name)
+    fault = make(arena, standing(arena.connect, arena.cluster)[0].name)
     with Monitor(arena.lab, arena.cluster) as monitor, clients(arena.cluster, arena.database, options) as load:
         try:
             fault.prepare()
             load.wait_for_everybody()
             time.sleep(CALM_SECONDS)
+            leads, timeline = standing(arena.connect, arena.cluster)
             injected = time.monotonic()
             try:
                 fault.inject()

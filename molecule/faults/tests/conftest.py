@@ -9,17 +9,17 @@ from collections.abc import Callable, Iterator
 import pytest
 from faults import aftermath, trial
 from faults.arena import Arena
+from faults.report import VERDICTS
 from faults.trial import MakeFault
 from faults.verdict import Verdict
 from integration.conftest import cluster, connect, login, pytest_generate_tests
-from integration.inventory import ROOT, Cluster
+from integration.inventory import Cluster
 from integration.operations import WHOLE_SECONDS, is_whole
 from integration.watch import Connect, database_of_our_own, eventually, leader
 from lab import Lab
 
 __all__ = ["arena", "cluster", "connect", "happens", "login", "pytest_generate_tests"]
 
-REPORTS = ROOT / ".ansible" / "faults"
 Happens = Callable[..., Verdict]
 
 
@@ -41,9 +41,9 @@ def happens(arena: Arena, request: pytest.FixtureRequest) -> Happens:
         verdict = trial.run(arena, make, options)
         with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
             print(f"\n{verdict}", flush=True)
-        REPORTS.mkdir(parents=True, exist_ok=True)
-        report = {"test": request.node.originalname, **verdict.as_dict()}
-        (REPORTS / f"{request.node.originalname}.json").write_text(json.dumps(report, indent=2) + "\n")
+        VERDICTS.parent.mkdir(parents=True, exist_ok=True)
+        with VERDICTS.open("a") as kept:
+            kept.write(json.dumps({"test": request.node.originalname, **verdict.as_dict()}) + "\n")
         return verdict
 
     return happens
