@@ -74,7 +74,7 @@ def restore(fault: Fault) -> None:
     while True:
         try:
             return fault.restore()
-        except RuntimeError:
+        except (RuntimeError, NotSo, psycopg.Error, ValueError):  # not everybody is back
             if time.monotonic() > deadline:
                 raise
             time.sleep(1)

@@ -72,10 +72,8 @@ class WalVolumeFull(Fault):
         return True
 
     def acts(self) -> bool:
-        said = self.arena.shell(
-            self.leader, "journalctl --unit=patroni --boot --output=cat | grep -c 'No space left' || :"
-        )
-        return self.pid != "" and int(said) > 0
+        journal = f"journalctl --unit=patroni --since=@{self.since} --output=cat"
+        return int(self.arena.shell(self.leader, f"{journal} | grep -c 'No space left' || :")) > 0
 
     def heal(self) -> None:
         self.arena.shell(self.leader, f"rm -f {DATA}/pg_wal/ballast")
