@@ -48,7 +48,7 @@ class Demoted(Fault):
         while self.idle:
             with self.idle.pop() as session:
                 try:
-                    session.execute("CREATE TEMPORARY TABLE mine ()")
+                    session.execute("CREATE TEMPORARY TABLE mine () ON COMMIT DROP")
                 except psycopg.Error as error:
                     self.failures.append(str(error))
 
@@ -74,6 +74,9 @@ class DemotedWhileArchivingFails(Demoted):
 
     def restore(self) -> None:
         self.arena.configure(postgresql__parameters__archive_command="/bin/true")
+
+    def told(self) -> str:
+        return ""
 
 
 class CandidateReceivesNothing(Fault):
