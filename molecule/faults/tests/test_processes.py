@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from faults.nemesis.processes import (
+    AllPowerCut,
     Frozen,
     KillPatroni,
     KillPostmaster,
     KillPostmasterThatMayRestart,
+    LeaderAndStandbyPowerCut,
     PowerCut,
     SilentPatroni,
 )
@@ -39,3 +41,11 @@ def test_A09_host_of_the_leader_frozen_for_a_minute(happens: Happens) -> None:
 
 def test_A10_power_cut_of_the_leader(happens: Happens) -> None:
     assert happens(PowerCut).problems == []
+
+
+def test_A11_power_cut_of_all_hosts(happens: Happens) -> None:
+    assert happens(AllPowerCut).problems == []
+
+
+def test_F10_power_cut_of_the_leader_and_a_standby(happens: Happens) -> None:
+    assert happens(LeaderAndStandbyPowerCut).problems == []

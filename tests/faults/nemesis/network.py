@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
-from faults.load import POOLED, RW
+from faults.load import DIRECT, POOLED, RW
 
 POSTGRESQL, REST = 5432, 8008
-ETCD = (2379, 2380)
+ETCD_CLIENTS, ETCD_PEERS = 2379, 2380
 
 
 class LeaderIsolated(Fault):
@@ -57,7 +57,7 @@ class Blocked(Fault):
 class LeaderWithoutEtcd(Blocked):
     """The leader reaches no majority of etcd. With failsafe mode it asks the members, and stays."""
 
-    ports = ETCD
+    ports = (ETCD_CLIENTS, ETCD_PEERS)
     seconds = 60.0
 
     def budget(self) -> Budget:
@@ -74,3 +74,37 @@ class LeaderWithoutStandbys(Blocked):
     def budget(self) -> Budget:
         allowed = self.seconds + GENEROUS * self.arena.bound("host_lost")
         return Budget(gap=gap(allowed, POOLED, RW), leadership="stays")
+
+
+class EtcdPeersParted(Blocked):
+    """The etcd member of the leader's host reaches no other; Patroni asks those instead."""
+
+    ports = (ETCD_PEERS,)
+    seconds = 30.0
+
+    def budget(self) -> Budget:
+        allowed = GENEROUS * self.arena.bound("clean_stop")
+        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+
+
+class RestBlocked(Blocked):
+    """Nobody else hears the leader's Patroni: the other hosts' proxies close, and the leader stays."""
+
+    ports = (REST,)
+    seconds = 30.0
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop"), DIRECT), leadership="stays")
+
+
+class LossyNetwork(Blocked):
+    """Of what the leader's host sends and gets a third is lost."""
+
+    ports = ()
+    seconds = 45.0
+
+    def inject(self) -> None:
+        self.arena.lab.block(self.leader, peers=self.standbys, percent=30)
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(self.seconds + GENEROUS * self.arena.bound("host_lost")))

@@ -159,3 +159,22 @@ class SilentPatroni(Fault):
 
     def budget(self) -> Budget:
         return Budget(gap=gap(GENEROUS * self.arena.bound("patroni_frozen")), leadership="moves")
+
+
+class LeaderAndStandbyPowerCut(PowerCut):
+    """Two of three hosts go dark at once: the third one leads only when one of them is back."""
+
+    seconds = 40.0
+    until_moved = False
+
+    def inject(self) -> None:
+        self.arena.lab.power_cut(self.leader, self.standbys[0])
+
+    def acts(self) -> bool:
+        return super().acts() and self.arena.sql(self.standbys[1], "SELECT pg_is_in_recovery()") == "t"
+
+    def heal(self) -> None:
+        self.arena.lab.start(self.standbys[0], self.leader)
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(self.seconds + GENEROUS * self.arena.bound("host_lost_with_etcd_leader")))

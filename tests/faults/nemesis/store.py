@@ -43,3 +43,30 @@ class EtcdWithoutMajorityNorFailsafe(EtcdWithoutMajority):
     def budget(self) -> Budget:
         allowed = self.seconds + GENEROUS * self.arena.bound("host_lost_with_etcd_leader")
         return Budget(gap=gap(allowed))
+
+
+class EtcdWithoutMajorityAndAStandbyDies(EtcdWithoutMajority):
+    """Failsafe mode wants every member to answer: without one the leader takes no writes until etcd is back."""
+
+    seconds = 30.0
+
+    def inject(self) -> None:
+        super().inject()
+        self.arena.lab.power_cut(self.standbys[0])
+
+    def acts(self) -> bool:
+        return self.arena.lab.state(self.standbys[0]) == "off" and self._takes_no_writes()
+
+    def _takes_no_writes(self) -> bool:
+        """Restarting as a standby, it may not answer at all."""
+        try:
+            return self.arena.sql(self.leader, "SELECT pg_is_in_recovery()") == "t"
+        except RuntimeError:
+            return False
+
+    def heal(self) -> None:
+        self.arena.lab.start(self.standbys[0])
+        super().heal()
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(self.seconds + GENEROUS * self.arena.bound("host_lost_with_etcd_leader")))
