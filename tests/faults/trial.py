@@ -31,28 +31,33 @@ def run(arena: Arena, make: MakeFault, options: str = "") -> Verdict:
         raise NotSo(f"the cluster was not whole within {WHOLE_SECONDS} s, before any fault")
     fault = make(arena, standing(arena.connect, arena.cluster)[0].name)
     with Monitor(arena.lab, arena.cluster) as monitor, clients(arena.cluster, arena.database, options) as load:
-        try:
-            fault.prepare()
-            load.wait_for_everybody()
-            time.sleep(CALM_SECONDS)
-            leads, timeline = standing(arena.connect, arena.cluster)
-            injected = time.monotonic()
-            try:
-                fault.inject()
-                until(f"{type(fault).__name__} acts", ACTING_SECONDS, fault.acts)
-                last(fault, load, injected)
-            finally:
-                fault.heal()
-        finally:
-            restore(fault)
-        healed = time.monotonic()
-        stable = settle(arena, load, healed)
+        course = bring_about(fault, load)
+        stable = settle(arena, load, course.healed)
         time.sleep(CALM_SECONDS)
     history = replace(noted(load), samples=monitor.samples)
-    course = Course(injected, healed, stable, time.monotonic(), leads.name, timeline)
+    course = replace(course, stable=stable, ended=time.monotonic())
     left = aftermath.gather(arena, load.clients[0].run_id)
     problems = judge(history, left, course, fault.budget())
     return Verdict(fault, problems, history, course, left.timeline)
+
+
+def bring_about(fault: Fault, load: Load[Client]) -> Course:
+    """The fault, from the moment at which everybody is served to that at which it has been undone."""
+    try:
+        fault.prepare()
+        load.wait_for_everybody()
+        time.sleep(CALM_SECONDS)
+        leads, timeline = standing(fault.arena.connect, fault.arena.cluster)
+        injected = time.monotonic()
+        try:
+            fault.inject()
+            until(f"{type(fault).__name__} acts", ACTING_SECONDS, fault.acts)
+            last(fault, load, injected)
+        finally:
+            fault.heal()
+    finally:
+        restore(fault)
+    return Course(injected, time.monotonic(), None, time.monotonic(), leads.name, timeline)
 
 
 def last(fault: Fault, load: Load[Client], injected: float) -> None:
