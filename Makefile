@@ -6,7 +6,7 @@ export PYTHON
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab setup-tests demo demo-down test test-all lint unit sanity molecule bench-deploy bench-switchover bench-backup build clean
+.PHONY: help setup setup-lab setup-tests demo demo-down test test-all lint unit sanity molecule faults faults-replay report bench-deploy bench-switchover bench-backup build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,15 @@ sanity: setup-tests ## ansible-test sanity and units
 
 molecule: setup-tests setup-lab ## one Molecule scenario: make molecule SCENARIO=dedicated
 	@tools/scenario $(SCENARIO)
+
+faults: setup-tests setup-lab ## faults on a cluster under load, one after another, each with its verdict
+	@tools/scenario faults
+
+faults-replay: setup-tests setup-lab ## random faults in the order of a seed: make faults-replay SEED=1
+	@MATRIARCH_FAULTS_SEED=$(SEED) PYTEST_ADDOPTS="-k test_random_faults" tools/scenario faults
+
+report: setup-tests ## the table of all faults that happened so far
+	@PYTHONPATH=tests:tests/bench python -m faults.report
 
 bench-deploy: setup-lab ## how long deployments take on bare hosts
 	@python tests/bench/deploy.py

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import psycopg
 
@@ -21,7 +21,10 @@ WRITE = """
 """
 
 
-def connect(service: str, **changed: Any) -> psycopg.Connection[Any]:
+Session = psycopg.Connection[Any]
+
+
+def connect(service: str, **changed: Any) -> Session:
     """As an application does that was given the cluster's pg_service.conf ($PGSERVICEFILE)."""
     wanted = {"dbname": DATABASE, "connect_timeout": 3, "load_balance_hosts": "random", "autocommit": True}
     return psycopg.connect(service=service, **{**wanted, **changed})
@@ -85,15 +88,31 @@ class Client:
                 stop.wait(RETRY_SECONDS)
 
 
-class Load:
+class Worker(Protocol):
+    """Who can be part of a load: `moments` are those of its acknowledgements."""
+
+    service: str
+    moments: list[float]
+    errors: list[str]
+
+    @property
+    def name(self) -> object: ...
+
+    def run(self, stop: threading.Event) -> None: ...
+
+
+AnyWorker = TypeVar("AnyWorker", bound=Worker)
+
+
+class Load(Generic[AnyWorker]):
     """Clients at work, for `with`."""
 
-    def __init__(self, clients: Iterable[Client]) -> None:
+    def __init__(self, clients: Iterable[AnyWorker]) -> None:
         self.clients = list(clients)
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=c.run, args=(self._stop,), daemon=True) for c in self.clients]
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Load[AnyWorker]:
         for thread in self._threads:
             thread.start()
         return self

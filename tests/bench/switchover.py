@@ -64,7 +64,7 @@ def cluster(inventory: Path | None) -> Iterator[Path]:
             lab_hosts.remove()
 
 
-def measure(options: argparse.Namespace, inventory: Path, load: Load, measured: Measured) -> None:
+def measure(options: argparse.Namespace, inventory: Path, load: Load[Client], measured: Measured) -> None:
     """Hand leadership over so many times; ends at the first switchover that fails."""
     for number in range(1, options.runs + 1):
         try:
@@ -95,7 +95,7 @@ def switch_over(inventory: Path, arguments: list[str]) -> Mapping[str, Any]:
         return content
 
 
-def of_kind(load: Load, options: argparse.Namespace, kind: str) -> list[Client]:
+def of_kind(load: Load[Client], options: argparse.Namespace, kind: str) -> list[Client]:
     return [client for client in load.clients if client.service == service(options, kind)]
 
 
@@ -130,7 +130,7 @@ def phase_table(reports: list[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def error_list(load: Load, options: argparse.Namespace, kind: str) -> str:
+def error_list(load: Load[Client], options: argparse.Namespace, kind: str) -> str:
     """The different errors of these clients, the most frequent first."""
     seen = Counter(" ".join(error.split()) for client in of_kind(load, options, kind) for error in client.errors)
     return "\n".join(f"{kind}: {count} x {error}" for error, count in seen.most_common(10))

@@ -12,10 +12,10 @@ from typing import Any
 
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
+from integration.collection import make_importable
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / "molecule" / "shared" / "lab_inventory.py"
@@ -116,7 +116,7 @@ def load() -> tuple[Cluster, ...]:
     sources = [os.environ["MATRIARCH_INVENTORY"]]
     if "MOLECULE_SCENARIO_NAME" in os.environ:
         sources.append(str(LAB))
-    init_plugin_loader()
+    make_importable()
     loader = DataLoader()
     inventory = InventoryManager(loader, sources=sources)
     manager = VariableManager(loader, inventory)

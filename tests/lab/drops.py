@@ -54,11 +54,17 @@ def start(host: Host, drops: Drops) -> None:
 
 def stop(host: Host) -> int:
     """Let everything pass again; return the number of packets dropped since `start`."""
-    listing = attempt(*netns_command(host), "nft", "--json", "list", "table", "inet", TABLE)
-    if listing.returncode:
+    dropped = so_far(host)
+    if dropped is None:
         return 0
     run(*netns_command(host), "nft", "delete", "table", "inet", TABLE)
-    return count(listing.stdout)
+    return dropped
+
+
+def so_far(host: Host) -> int | None:
+    """The number of packets dropped since `start`; None where nothing is blocked."""
+    listing = attempt(*netns_command(host), "nft", "--json", "list", "table", "inet", TABLE)
+    return None if listing.returncode else count(listing.stdout)
 
 
 def count(listing: str) -> int:

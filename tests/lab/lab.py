@@ -116,6 +116,10 @@ class Lab:
         """Undo block; return the number of packets dropped, which proves that it acted."""
         return sum(drops.stop(found) for found in self._place.some(*names))
 
+    def dropped(self, name: str) -> int:
+        """How many packets were dropped since `block`: above zero, it acts."""
+        return drops.so_far(self._one(name)) or 0
+
     def delay(self, name: str, milliseconds: float) -> None:
         """Delay every frame from and to this host by so much each way; 0 undoes it."""
         with locked(self._place.folder):

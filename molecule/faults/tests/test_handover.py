@@ -1,0 +1,25 @@
+"""Leadership that moves while something is in its way (faults F02, G01, H02)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from faults.nemesis.handover import CandidateReceivesNothing, Demoted, DemotedWhileArchivingFails
+from faults.verdict import Verdict
+
+Happens = Callable[..., Verdict]
+
+
+def test_F02_receiver_of_the_candidate_hangs(happens: Happens) -> None:
+    assert happens(CandidateReceivesNothing).problems == []
+
+
+def test_G01_demotion_with_idle_pooled_clients(happens: Happens) -> None:
+    verdict = happens(Demoted)
+    assert verdict.problems == []
+    assert isinstance(verdict.fault, Demoted)
+    assert verdict.fault.failures == []
+
+
+def test_H02_demotion_while_archiving_fails(happens: Happens) -> None:
+    assert happens(DemotedWhileArchivingFails).problems == []

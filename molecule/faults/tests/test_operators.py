@@ -1,0 +1,74 @@
+"""Operators who die or meet each other, and data that is not ours (faults J01, J02, J08)."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from faults.arena import Arena
+from faults.nemesis.operators import OperatorDies, TwoOperators
+from faults.verdict import Verdict
+from integration.inventory import Cluster
+from integration.operations import play, standing
+
+Happens = Callable[..., Verdict]
+# The moments at which the operator dies, as parts of what an undisturbed run takes.
+MOMENTS = [0.15, 0.4, 0.65, 0.9]
+CHANGED = re.compile(r"changed=[1-9]")
+NEWCOMER = "db4"
+FOREIGN = "/var/lib/postgresql/17/main/PG_VERSION"
+
+
+@pytest.fixture(scope="module")
+def deployment_seconds(cluster: Cluster) -> float:
+    begun = time.monotonic()
+    outcome = play(cluster, "site")
+    assert outcome.ok, outcome.tail
+    return time.monotonic() - begun
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_J01_operator_dies_during_a_deployment(
+    happens: Happens, cluster: Cluster, deployment_seconds: float, moment: float
+) -> None:
+    verdict = happens(lambda arena, leader: OperatorDies(arena, leader, moment * deployment_seconds))
+    assert verdict.problems == []
+    again = play(cluster, "site")
+    assert again.ok, again.tail
+    assert not CHANGED.search(again.stdout), again.tail
+
+
+def test_J02_two_operators_at_a_time(happens: Happens) -> None:
+    verdict = happens(TwoOperators)
+    assert verdict.problems == []
+    assert isinstance(verdict.fault, TwoOperators)
+    (refused,) = (outcome for outcome in verdict.fault.outcomes if not outcome.ok)
+    assert "switchover by" in refused.said
+
+
+@pytest.fixture
+def newcomer(arena: Arena, cluster: Cluster, tmp_path: Path) -> Iterator[Cluster]:
+    """The cluster as it shall be with one more data host, on which somebody else's data lie."""
+    inventory = tmp_path / "newcomer.json"
+    inventory.write_text(json.dumps({"postgres": {"hosts": {NEWCOMER: None}}}))
+    arena.lab.up(NEWCOMER, suite="trixie")
+    try:
+        arena.shell(NEWCOMER, f"mkdir -p $(dirname {FOREIGN}) && echo 17 > {FOREIGN}")
+        yield replace(cluster, sources=(*cluster.sources, str(inventory)))
+    finally:
+        arena.lab.down(NEWCOMER, purge=True)
+
+
+def test_J08_data_of_somebody_else_on_a_host_that_joins(arena: Arena, cluster: Cluster, newcomer: Cluster) -> None:
+    before = standing(arena.connect, cluster)
+    outcome = play(newcomer, "site")
+    assert not outcome.ok
+    assert "that this cluster did not make" in outcome.stdout
+    assert arena.shell(NEWCOMER, f"cat {FOREIGN}") == "17"
+    assert arena.shell(NEWCOMER, "ls -A /etc/matriarch 2>/dev/null || :") == ""
+    assert standing(arena.connect, cluster) == before

@@ -1,0 +1,21 @@
+"""Standbys that are gone (faults F09 ...): what is on one member alone was never acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from faults.history import Outcome
+from faults.nemesis.replication import CancelledWaits, NoStandbys
+from faults.verdict import Verdict
+
+Happens = Callable[..., Verdict]
+
+
+def test_F09_both_standbys_lost(happens: Happens) -> None:
+    assert happens(NoStandbys).problems == []
+
+
+def test_F12_waits_cancelled_and_the_leader_lost(happens: Happens) -> None:
+    verdict = happens(CancelledWaits)
+    assert verdict.problems == []
+    assert verdict.outcomes[Outcome.UNKNOWN] > 0, "somebody was told that its row may be lost"

@@ -1,0 +1,22 @@
+"""etcd without a majority (faults C01 ...)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from faults.nemesis.store import EtcdWithoutMajority, EtcdWithoutMajorityAndAStandbyDies, EtcdWithoutMajorityNorFailsafe
+from faults.verdict import Verdict
+
+Happens = Callable[..., Verdict]
+
+
+def test_C01_no_majority_with_failsafe_mode(happens: Happens) -> None:
+    assert happens(EtcdWithoutMajority).problems == []
+
+
+def test_C02_no_majority_and_a_standby_dies(happens: Happens) -> None:
+    assert happens(EtcdWithoutMajorityAndAStandbyDies).problems == []
+
+
+def test_C03_no_majority_without_failsafe_mode(happens: Happens) -> None:
+    assert happens(EtcdWithoutMajorityNorFailsafe).problems == []

@@ -1,0 +1,89 @@
+"""What a fault may cost its clients, and the rules that hold it to that. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from faults.history import Aftermath, History, Outcome
+from faults.rules_rows import acknowledged
+from pauses import longest_gap
+
+STABLE_SECONDS = 300.0
+Leadership = Literal["stays", "moves", "any"]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What is allowed. An endpoint that is not named has no limit there.
+
+    gap: seconds that a client may be without an acknowledgement; errors: sessions that may break, all clients of the
+    endpoint together; stale: seconds by which a read may be behind.
+    """
+
+    gap: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, int] = field(default_factory=dict)
+    stale: float = 0.0
+    leadership: Leadership = "any"
+
+
+@dataclass(frozen=True)
+class Course:
+    """When the fault was there, from when on all was well again (never, perhaps), and who led before."""
+
+    injected: float
+    healed: float
+    stable: float | None
+    ended: float
+    leader: str
+    timeline: int
+
+
+def gaps(history: History, course: Course) -> dict[str, float]:
+    """The longest time, in seconds, that one client of each endpoint was without an acknowledgement."""
+    moments: dict[tuple[str, str], list[float]] = {(write.endpoint, write.worker): [] for write in history.writes}
+    for write in acknowledged(history):
+        moments[write.endpoint, write.worker].append(write.answered)
+    longest: dict[str, float] = defaultdict(float)
+    for (endpoint, _worker), answered in moments.items():
+        gap = longest_gap(sorted(answered), course.injected, course.ended)
+        longest[endpoint] = max(longest[endpoint], gap)
+    return dict(longest)
+
+
+def broken(history: History) -> Counter[str]:
+    """How many statements of open sessions failed, by endpoint; who could not connect is counted by the gap."""
+    writes = (write.endpoint for write in history.writes if write.outcome is not Outcome.OK)
+    reads = (read.endpoint for read in history.reads if read.newest is None)
+    return Counter([*writes, *reads])
+
+
+def over_gap(history: History, course: Course, budget: Budget) -> Iterator[str]:
+    for endpoint, gap in gaps(history, course).items():
+        if gap > budget.gap.get(endpoint, gap):
+            yield f"a client of {endpoint} wrote nothing for {gap:.1f} s; {budget.gap[endpoint]:.1f} s are allowed"
+
+
+def over_errors(history: History, budget: Budget) -> Iterator[str]:
+    for endpoint, count in broken(history).items():
+        if count > budget.errors.get(endpoint, count):
+            said = Counter(write.error for write in history.writes if write.endpoint == endpoint and write.error)
+            told = "; ".join(f"{number} x {error}" for error, number in said.most_common(3))
+            yield f"{count} statements of {endpoint} failed, {budget.errors[endpoint]} may: {told}"
+
+
+def unstable(course: Course) -> Iterator[str]:
+    if course.stable is None:
+        yield f"the cluster was not whole again {STABLE_SECONDS:.0f} s after the fault was over"
+
+
+def leadership(after: Aftermath, course: Course, budget: Budget) -> Iterator[str]:
+    """Whether it moved, or stayed, as the fault wants it."""
+    before, now = (course.leader, course.timeline), (after.leader, after.timeline)
+    said = f"{before[0]} led on timeline {before[1]}, now {now[0]} leads on timeline {now[1]}"
+    if budget.leadership == "stays" and now != before:
+        yield f"leadership should have stayed: {said}"
+    if budget.leadership == "moves" and (now[0] == before[0] or now[1] <= before[1]):
+        yield f"leadership should have moved: {said}"

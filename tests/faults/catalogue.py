@@ -1,0 +1,56 @@
+"""The faults that can be put in, by their ids."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from faults.fault import Fault
+from faults.nemesis import bystanders, handover, network, operators, processes, replication, storage, store
+
+FAULTS: dict[str, type[Fault]] = {
+    "A01": processes.KillPostmasterThatMayRestart,
+    "A02": processes.KillPostmaster,
+    "A03": bystanders.KilledBackend,
+    "A06": processes.KillPatroni,
+    "A08": processes.SilentPatroni,
+    "A09": processes.Frozen,
+    "A10": processes.PowerCut,
+    "A11": processes.AllPowerCut,
+    "A12": bystanders.StandbyPowerCut,
+    "A15": bystanders.KilledEtcd,
+    "A16": bystanders.KilledHaproxy,
+    "A17": bystanders.KilledPooler,
+    "B01": network.LeaderIsolated,
+    "B02": network.LeaderWithoutEtcd,
+    "B03": network.LeaderWithoutStandbys,
+    "B04": bystanders.StandbyIsolated,
+    "B08": network.EtcdPeersParted,
+    "B09": network.RestBlocked,
+    "B10": network.LossyNetwork,
+    "C01": store.EtcdWithoutMajority,
+    "C02": store.EtcdWithoutMajorityAndAStandbyDies,
+    "C03": store.EtcdWithoutMajorityNorFailsafe,
+    "D02": storage.WalVolumeFull,
+    "F02": handover.CandidateReceivesNothing,
+    "F09": replication.NoStandbys,
+    "F10": processes.LeaderAndStandbyPowerCut,
+    "F12": replication.CancelledWaits,
+    "G01": handover.Demoted,
+    "H02": handover.DemotedWhileArchivingFails,
+    "J02": operators.TwoOperators,
+}
+
+
+def schedule(seed: int, length: int) -> Iterator[tuple[str, type[Fault]]]:
+    """So many faults in an order that the seed decides, on every machine and with every Python alike.
+
+    No fault comes again before all others have come.
+    """
+    # Python promises the same numbers for random(), not for shuffle() and its like.
+    numbers = random.Random(seed)
+    left: list[str] = []
+    for _number in range(length):
+        left = left or sorted(FAULTS)
+        chosen = left.pop(int(numbers.random() * len(left)))
+        yield chosen, FAULTS[chosen]

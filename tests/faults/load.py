@@ -1,0 +1,69 @@
+"""The clients of one trial: who connects where, and what they noted together."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import client_load
+from client_load import Load
+from faults.clients import Client, Open, Reader, Writer
+from faults.history import History
+from integration.inventory import Cluster
+
+POOLED, RW, DIRECT, RO = "pooled-rw", "rw", "direct", "pooled-ro"
+WRITERS = {POOLED: 4, RW: 2, DIRECT: 2}
+READERS = {POOLED: 1, RW: 1, RO: 1}
+# A peer that is silent is given up in about ten seconds, as the documents advise applications.
+PATIENCE = {"tcp_user_timeout": 10000, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+
+
+def clients(cluster: Cluster, database: str, options: str = "") -> Load[Client]:
+    """All of them; `options` are settings of PostgreSQL for the sessions that no pooler shares."""
+    run = uuid.uuid4()
+    members = {machine.address: machine.name for machine in cluster.postgres}
+
+    def opening(endpoint: str) -> Open:
+        return lambda: open_session(cluster, endpoint, database, options)
+
+    writers = [
+        Writer(endpoint, f"{endpoint}#{number}", run, opening(endpoint), members=members)
+        for endpoint, count in WRITERS.items()
+        for number in range(count)
+    ]
+    readers = [
+        Reader(endpoint, f"{endpoint} reader {number}", run, opening(endpoint))
+        for endpoint, count in READERS.items()
+        for number in range(count)
+    ]
+    return Load([*writers, *readers])
+
+
+def open_session(cluster: Cluster, endpoint: str, database: str, options: str = "") -> client_load.Session:
+    """With the cluster's service file; `direct` goes to whichever member takes writes, past every proxy."""
+    os.environ["PGSERVICEFILE"] = str(cluster.secrets / cluster.name / "pg_service.conf")
+    changed: dict[str, Any] = {"dbname": database, "prepare_threshold": None, **PATIENCE}
+    if options and endpoint in (RW, DIRECT):
+        changed["options"] = options
+    if endpoint == DIRECT:
+        endpoint, changed = RW, {**changed, **members_of(cluster)}
+    return client_load.connect(f"{cluster.name}-{endpoint}", **changed)
+
+
+def members_of(cluster: Cluster) -> Mapping[str, str]:
+    instances = cluster.instances
+    return {
+        "host": ",".join(instance.address for instance in instances),
+        "port": ",".join(str(instance.port) for instance in instances),
+    }
+
+
+def noted(load: Load[Client]) -> History:
+    """What they noted until now; the watcher's part is not theirs."""
+    return History(
+        writes=[write for client in load.clients if isinstance(client, Writer) for write in list(client.writes)],
+        reads=[read for client in load.clients if isinstance(client, Reader) for read in list(client.reads)],
+        refusals=[refusal for client in load.clients for refusal in list(client.refusals)],
+    )

@@ -1,0 +1,102 @@
+"""What happens beside the leader: a standby that is gone, a service that dies and is started again."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from faults.budget import Budget
+from faults.fault import GENEROUS, Fault, gap
+from faults.load import POOLED
+
+
+class KilledService(Fault):
+    """kill -9 of a service on the leader's host, where it hurts most; systemd starts it again."""
+
+    unit: ClassVar[str]
+    seconds = 10.0
+    pid = ""
+
+    def _main_process(self) -> str:
+        return self.arena.run(self.leader, "systemctl", "show", "--property=MainPID", "--value", self.unit)
+
+    def inject(self) -> None:
+        self.pid = self._main_process()
+        self.arena.run(self.leader, "kill", "-9", self.pid)
+
+    def acts(self) -> bool:
+        return self._main_process() not in ("0", self.pid)
+
+    def heal(self) -> None:
+        """systemd is to do it."""
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(GENEROUS * self.arena.bound("postgresql_crash")), leadership="stays")
+
+
+class KilledEtcd(KilledService):
+    unit = "etcd"
+
+    def budget(self) -> Budget:
+        allowed = GENEROUS * self.arena.bound("clean_stop")
+        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+
+
+class KilledHaproxy(KilledService):
+    unit = "haproxy"
+
+
+class KilledPooler(KilledService):
+    unit = "pgbouncer@rw"
+
+
+class KilledBackend(Fault):
+    """kill -9 of one session's process: PostgreSQL ends all sessions and recovers, or another member takes over."""
+
+    seconds = 20.0
+    client = "SELECT min(pid) FROM pg_stat_activity WHERE datname = '{database}' AND backend_type = 'client backend'"
+    pid = ""
+
+    def inject(self) -> None:
+        self.pid = self.arena.sql(self.leader, self.client.format(database=self.arena.database))
+        self.arena.run(self.leader, "kill", "-9", self.pid)
+
+    def acts(self) -> bool:
+        return self.arena.shell(self.leader, f"test -d /proc/{self.pid} || echo gone") == "gone"
+
+    def heal(self) -> None:
+        """PostgreSQL is to do it."""
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(GENEROUS * self.arena.bound("postgresql_crash")))
+
+
+class StandbyPowerCut(Fault):
+    """A standby's host goes dark: the other one is enough."""
+
+    seconds = 15.0
+
+    def inject(self) -> None:
+        self.arena.lab.power_cut(self.standbys[0])
+
+    def acts(self) -> bool:
+        return self.arena.lab.state(self.standbys[0]) == "off"
+
+    def heal(self) -> None:
+        self.arena.lab.start(self.standbys[0])
+
+    def budget(self) -> Budget:
+        # Clients of the proxy that went with it have to find another one.
+        return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost")), leadership="stays")
+
+
+class StandbyIsolated(StandbyPowerCut):
+    """A standby's host is parted from all others."""
+
+    def inject(self) -> None:
+        self.arena.lab.partition(self.standbys[0])
+
+    def acts(self) -> bool:
+        return self.arena.lab.state(self.standbys[0]) == "partitioned"
+
+    def heal(self) -> None:
+        self.arena.lab.heal(self.standbys[0])

@@ -1,0 +1,109 @@
+"""Leadership that is asked to move, by Patroni alone and by our playbook, under circumstances that are not the best."""
+
+from __future__ import annotations
+
+import psycopg
+from client_load import Session
+from faults.arena import Arena, until
+from faults.budget import Budget
+from faults.fault import GENEROUS, Fault, gap
+from faults.load import POOLED, open_session
+from integration.operations import HELD_SECONDS, play
+
+MOVE = "patronictl -c /etc/patroni/config.yml switchover --leader {leader} --candidate {candidate} --force"
+ARCHIVER_SECONDS = 60
+RECEIVER = "SELECT pid FROM pg_stat_wal_receiver"
+
+
+class Demoted(Fault):
+    """The leader hands over as Patroni does it, unannounced to poolers and clients; some of these are idle."""
+
+    seconds = 60.0
+    until_moved = True
+    idle_clients = 20
+
+    def __init__(self, arena: Arena, leader: str) -> None:
+        super().__init__(arena, leader)
+        self.idle: list[Session] = []
+        self.failures: list[str] = []
+
+    def prepare(self) -> None:
+        """Sessions that have been served by the leader, and hold no transaction."""
+        for _number in range(self.idle_clients):
+            session = open_session(self.arena.cluster, POOLED, self.arena.database)
+            session.execute("SELECT 1")
+            self.idle.append(session)
+
+    def inject(self) -> None:
+        self.arena.shell(self.leader, MOVE.format(leader=self.leader, candidate=self.standbys[0]))
+
+    def acts(self) -> bool:
+        return self.arena.sql(self.standbys[0], "SELECT pg_is_in_recovery()") == "f"
+
+    def heal(self) -> None:
+        """There is nothing to undo."""
+
+    def restore(self) -> None:
+        """Who was idle now asks the new leader, and has to be answered."""
+        while self.idle:
+            with self.idle.pop() as session:
+                try:
+                    session.execute("CREATE TEMPORARY TABLE mine () ON COMMIT DROP")
+                except psycopg.Error as error:
+                    self.failures.append(str(error))
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), leadership="moves")
+
+    def told(self) -> str:
+        return f"{len(self.failures)} of {self.idle_clients} idle clients were told an error"
+
+
+class DemotedWhileArchivingFails(Demoted):
+    """The same while no segment can be archived: who leads does not wait for the archive."""
+
+    idle_clients = 0
+
+    def prepare(self) -> None:
+        self.arena.configure(postgresql__parameters__archive_command="/bin/false")
+        self.arena.sql(self.leader, "SELECT pg_switch_wal()")
+        until("archiving fails", ARCHIVER_SECONDS, self._fails)
+
+    def _fails(self) -> bool:
+        return int(self.arena.sql(self.leader, "SELECT failed_count FROM pg_stat_archiver")) > 0
+
+    def restore(self) -> None:
+        self.arena.configure(postgresql__parameters__archive_command="/bin/true")
+
+    def told(self) -> str:
+        return ""
+
+
+class CandidateReceivesNothing(Fault):
+    """The candidate's receiver of WAL hangs, and an operator hands over to it: refused, or done without a loss."""
+
+    seconds = 1.0
+    candidate = ""
+    receiver = ""
+    outcome = "did not end"
+
+    def inject(self) -> None:
+        self.candidate = self.standbys[0]
+        self.receiver = self.arena.sql(self.candidate, RECEIVER)
+        self.arena.run(self.candidate, "kill", "-STOP", self.receiver)
+        self.outcome = "went well" if play(self.arena.cluster, "switchover", candidate=self.candidate).ok else "refused"
+
+    def acts(self) -> bool:
+        """Nobody but us lets it go on; PostgreSQL may have replaced it when it stopped."""
+        state = self.arena.shell(self.candidate, f"ps -o stat= -p {self.receiver} || :")
+        return state.startswith("T") or not state
+
+    def heal(self) -> None:
+        if self.receiver:
+            self.arena.shell(self.candidate, f"kill -CONT {self.receiver} 2>/dev/null || :")
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(HELD_SECONDS + GENEROUS * self.arena.bound("clean_stop"), POOLED))
+
+    def told(self) -> str:
+        return f"the switchover {self.outcome}"

@@ -1,0 +1,110 @@
+"""Packets that do not arrive."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from faults.budget import Budget
+from faults.fault import GENEROUS, Fault, gap
+from faults.load import DIRECT, POOLED, RW
+
+POSTGRESQL, REST = 5432, 8008
+ETCD_CLIENTS, ETCD_PEERS = 2379, 2380
+
+
+class LeaderIsolated(Fault):
+    """The leader's host is parted from every host and every client."""
+
+    seconds = 90.0
+    until_moved = True
+
+    def inject(self) -> None:
+        self.arena.lab.partition(self.leader)
+
+    def acts(self) -> bool:
+        if self.arena.lab.state(self.leader) != "partitioned":
+            return False
+        peer = self.arena.lab.address(self.standbys[0])
+        return self.arena.lab.execute(self.leader, "ping", "-c", "1", "-W", "1", peer).returncode != 0
+
+    def heal(self) -> None:
+        self.arena.lab.heal(self.leader)
+
+    def budget(self) -> Budget:
+        allowed = GENEROUS * self.arena.bound("host_lost_with_etcd_leader")
+        return Budget(gap=gap(allowed), leadership="moves")
+
+
+class Blocked(Fault):
+    """The leader's host drops what it exchanges on some ports with the other hosts."""
+
+    ports: ClassVar[tuple[int, ...]]
+    dropped = 0
+
+    def inject(self) -> None:
+        self.arena.lab.block(self.leader, ports=self.ports, peers=self.standbys)
+
+    def acts(self) -> bool:
+        return self.arena.lab.dropped(self.leader) > 0
+
+    def heal(self) -> None:
+        self.dropped += self.arena.lab.unblock(self.leader)
+
+    def told(self) -> str:
+        return f"{self.dropped} packets dropped"
+
+
+class LeaderWithoutEtcd(Blocked):
+    """The leader reaches no majority of etcd. With failsafe mode it asks the members, and stays."""
+
+    ports = (ETCD_CLIENTS, ETCD_PEERS)
+    seconds = 60.0
+
+    def budget(self) -> Budget:
+        # For as long as its own requests to etcd time out it renews nothing, but takes writes.
+        return Budget(gap=gap(GENEROUS * self.arena.bound("postgresql_crash")), errors={POOLED: 0}, leadership="stays")
+
+
+class LeaderWithoutStandbys(Blocked):
+    """The leader reaches etcd, but no standby: it may acknowledge nothing, and nobody takes over."""
+
+    ports = (POSTGRESQL, REST)
+    seconds = 20.0
+
+    def budget(self) -> Budget:
+        allowed = self.seconds + GENEROUS * self.arena.bound("host_lost")
+        return Budget(gap=gap(allowed, POOLED, RW), leadership="stays")
+
+
+class EtcdPeersParted(Blocked):
+    """The etcd member of the leader's host reaches no other; Patroni asks those instead."""
+
+    ports = (ETCD_PEERS,)
+    seconds = 30.0
+
+    def budget(self) -> Budget:
+        allowed = GENEROUS * self.arena.bound("clean_stop")
+        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+
+
+class RestBlocked(Blocked):
+    """Nobody else hears the leader's Patroni: the other hosts' proxies close, and the leader stays."""
+
+    ports = (REST,)
+    seconds = 30.0
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop"), DIRECT), leadership="stays")
+
+
+class LossyNetwork(Blocked):
+    """Of what the leader's host sends and gets a third is lost."""
+
+    ports = ()
+    seconds = 45.0
+
+    def inject(self) -> None:
+        self.arena.lab.block(self.leader, peers=self.standbys, percent=30)
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(self.seconds + GENEROUS * self.arena.bound("host_lost")))

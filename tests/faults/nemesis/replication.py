@@ -1,0 +1,63 @@
+"""Standbys that are gone, and what clients do meanwhile."""
+
+from __future__ import annotations
+
+from faults.arena import until
+from faults.budget import Budget
+from faults.fault import GENEROUS, Fault, gap
+from faults.nemesis.network import POSTGRESQL
+from faults.nemesis.processes import PowerCut
+
+CANCEL = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+
+class NoStandbys(Fault):
+    """Patroni and PostgreSQL stop on both standbys: writes wait, and are acknowledged when one is back."""
+
+    seconds = 20.0
+
+    def inject(self) -> None:
+        for name in self.standbys:
+            self.arena.run(name, "systemctl", "stop", "patroni")
+
+    def acts(self) -> bool:
+        return self.arena.sql(self.leader, "SELECT count(*) FROM pg_stat_replication") == "0"
+
+    def heal(self) -> None:
+        for name in self.standbys:
+            self.arena.run(name, "systemctl", "start", "patroni")
+
+    def budget(self) -> Budget:
+        allowed = self.seconds + GENEROUS * self.arena.bound("host_lost")
+        return Budget(gap=gap(allowed), leadership="stays")
+
+
+class CancelledWaits(PowerCut):
+    """Clients no longer wait for a standby that does not get their rows, and then the leader's host goes dark.
+
+    What they wrote is on that host alone. They were told so, by a warning; who takes that for a yes has lost rows.
+    """
+
+    enough = 20
+    enough_seconds = 30
+    cancelled = 0
+
+    def inject(self) -> None:
+        self.arena.lab.block(self.leader, ports=[POSTGRESQL], peers=self.standbys)
+        until("clients were cancelled while they waited", self.enough_seconds, self._cancel)
+        super().inject()
+
+    def _cancel(self) -> bool:
+        self.cancelled += int(self.arena.sql(self.leader, CANCEL))
+        return self.cancelled >= self.enough
+
+    def heal(self) -> None:
+        super().heal()
+        self.arena.lab.unblock(self.leader)
+
+    def budget(self) -> Budget:
+        longer = {endpoint: self.enough_seconds + seconds for endpoint, seconds in super().budget().gap.items()}
+        return Budget(gap=longer, leadership="moves")
+
+    def told(self) -> str:
+        return f"{self.cancelled} waits cancelled"

@@ -1,0 +1,72 @@
+"""etcd that has no majority."""
+
+from __future__ import annotations
+
+from faults.budget import Budget
+from faults.fault import GENEROUS, Fault, gap
+from faults.load import POOLED
+
+
+class EtcdWithoutMajority(Fault):
+    """etcd stops on the standbys' hosts. With failsafe mode the leader goes on: every member answers it."""
+
+    seconds = 60.0
+
+    def inject(self) -> None:
+        for name in self.standbys:
+            self.arena.run(name, "systemctl", "stop", "etcd")
+
+    def acts(self) -> bool:
+        states = [self.arena.shell(name, "systemctl is-active etcd || :") for name in self.standbys]
+        return states == ["inactive"] * len(self.standbys)
+
+    def heal(self) -> None:
+        for name in self.standbys:
+            self.arena.run(name, "systemctl", "start", "--no-block", "etcd")
+
+    def budget(self) -> Budget:
+        allowed = GENEROUS * self.arena.bound("postgresql_crash")
+        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+
+
+class EtcdWithoutMajorityNorFailsafe(EtcdWithoutMajority):
+    """The same without failsafe mode: no writes until etcd is back, and then again without anybody's help."""
+
+    seconds = 30.0
+
+    def prepare(self) -> None:
+        self.arena.configure(failsafe_mode="false")
+
+    def restore(self) -> None:
+        self.arena.configure(failsafe_mode="true")
+
+    def budget(self) -> Budget:
+        allowed = self.seconds + GENEROUS * self.arena.bound("host_lost_with_etcd_leader")
+        return Budget(gap=gap(allowed))
+
+
+class EtcdWithoutMajorityAndAStandbyDies(EtcdWithoutMajority):
+    """Failsafe mode wants every member to answer: without one the leader takes no writes until etcd is back."""
+
+    seconds = 30.0
+
+    def inject(self) -> None:
+        super().inject()
+        self.arena.lab.power_cut(self.standbys[0])
+
+    def acts(self) -> bool:
+        return self.arena.lab.state(self.standbys[0]) == "off" and self._takes_no_writes()
+
+    def _takes_no_writes(self) -> bool:
+        """Restarting as a standby, it may not answer at all."""
+        try:
+            return self.arena.sql(self.leader, "SELECT pg_is_in_recovery()") == "t"
+        except RuntimeError:
+            return False
+
+    def heal(self) -> None:
+        self.arena.lab.start(self.standbys[0])
+        super().heal()
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(self.seconds + GENEROUS * self.arena.bound("host_lost_with_etcd_leader")))

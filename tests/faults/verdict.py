@@ -1,0 +1,67 @@
+"""What came of a fault: what is wrong, and what clients felt. As a line to read, and for programs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from faults.budget import Course, broken, gaps
+from faults.fault import Fault
+from faults.history import History, Outcome
+from faults.judgement import Problem
+
+
+@dataclass(frozen=True)
+class Verdict:
+    fault: Fault
+    problems: list[Problem]
+    history: History
+    course: Course
+    timeline: int
+
+    @property
+    def rules(self) -> set[str]:
+        """Those that were broken."""
+        return {problem.rule for problem in self.problems}
+
+    @property
+    def gaps(self) -> dict[str, float]:
+        """Seconds without an acknowledgement, the longest of an endpoint."""
+        return gaps(self.history, self.course)
+
+    @property
+    def errors(self) -> Counter[str]:
+        """Statements that failed, by endpoint."""
+        return broken(self.history)
+
+    @property
+    def outcomes(self) -> Counter[Outcome]:
+        return Counter(write.outcome for write in self.history.writes)
+
+    @property
+    def settled(self) -> float | None:
+        """Seconds from the end of the fault until all was well; None for never."""
+        return None if self.course.stable is None else self.course.stable - self.course.healed
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "fault": type(self.fault).__name__,
+            "told": self.fault.told(),
+            "problems": list(map(str, self.problems)),
+            "gaps": self.gaps,
+            "errors": dict(self.errors),
+            "rows": {outcome.value: count for outcome, count in self.outcomes.items()},
+            "seconds_until_whole": self.settled,
+            "timelines": [self.course.timeline, self.timeline],
+        }
+
+    def __str__(self) -> str:
+        """One line, and one for each problem."""
+        felt = ", ".join(f"{endpoint} {gap:.2f} s" for endpoint, gap in self.gaps.items())
+        failed = ", ".join(f"{endpoint} {count}" for endpoint, count in self.errors.items()) or "none"
+        counts = ", ".join(f"{count} {outcome.value}" for outcome, count in self.outcomes.items())
+        stable = "never" if self.settled is None else f"after {self.settled:.1f} s"
+        parts = [f"{type(self.fault).__name__}: gaps {felt}", f"errors {failed}", f"rows {counts}", f"whole {stable}"]
+        parts += [f"timeline {self.course.timeline} -> {self.timeline}", self.fault.told()]
+        return "\n".join(["; ".join(filter(None, parts)), *map(str, self.problems)])
