@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 import psycopg
 import pytest
 from integration import second_cluster
 from integration.backup_engines import Engine
-from integration.backups import Storage, told
-from integration.inventory import Cluster
+from integration.backups import Storage, leading, told
+from integration.inventory import Cluster, Machine
 from integration.operations import WHOLE_SECONDS, is_whole, play, started
 from integration.second_cluster import login_of, machine, repository, source, undeclared
 from integration.watch import Connect, eventually, value
 from lab import Lab
+from testinfra.host import Host
 
 HOST = "copy1"
 NAME = "copy"
@@ -36,7 +37,7 @@ def clone(cluster: Cluster, engine: Engine, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="module")
-def moment(cluster: Cluster, connect: Connect, database: str) -> datetime:
+def moment(cluster: Cluster, connect: Connect, login: Callable[[Machine], Host], database: str) -> datetime:
     """When the table was as the clone shall have it; one more row came since."""
     eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
     backup = play(cluster, "backup")
@@ -47,7 +48,7 @@ def moment(cluster: Cluster, connect: Connect, database: str) -> datetime:
         session.execute("INSERT INTO cloned SELECT generate_series(1, 100)")
         found: datetime = value(session, "SELECT clock_timestamp()")
         session.execute("INSERT INTO cloned VALUES (101)")
-        session.execute("SELECT pg_switch_wal()")
+    login(leading(cluster)).check_output("runuser -u postgres -- psql -XAtc 'SELECT pg_switch_wal()'")
     return found
 
 
