@@ -8,15 +8,19 @@ from faults.fault import GENEROUS, Fault, gap
 from faults.nemesis.handover import MOVE
 from integration.operations import WHOLE_SECONDS, is_whole, standing
 
-ROOM = "512M"
+ROOM = 128  # MiB, beside what is there
 # A volume of its own for WAL, in memory: what is in it does not survive a power cut, but is as full as a disk.
 OWN_VOLUME = f"""
 cd {DATA}
+size=$(($(du --summarize --block-size=1M pg_wal | cut -f 1) + {ROOM}))M
+mkdir -m 700 wal_volume
+mount -t tmpfs -o size=$size,mode=700,uid=$(id -u postgres),gid=$(id -g postgres) tmpfs wal_volume
+cp -a pg_wal/. wal_volume/
 mv pg_wal wal_before
 mkdir -m 700 pg_wal
-mount -t tmpfs -o size={ROOM},mode=700,uid=$(id -u postgres),gid=$(id -g postgres) tmpfs pg_wal
-cp -a wal_before/. pg_wal/
-rm -r wal_before
+mount --bind wal_volume pg_wal
+umount wal_volume
+rm -r wal_volume wal_before
 """
 AS_BEFORE = f"""
 cd {DATA}
