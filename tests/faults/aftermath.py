@@ -6,10 +6,11 @@ import uuid
 from collections.abc import Callable
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model import lsn
+from integration.operations import standing
+
 from faults.arena import DATA, Arena, until
 from faults.clients import INDEX, TABLE
 from faults.history import Aftermath, Fork, Row
-from integration.operations import standing
 
 REPLAY_SECONDS = 60
 ROWS = "SELECT worker, seq, id FROM audited WHERE run = '{run}'"

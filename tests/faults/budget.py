@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pauses import longest_gap
+
 from faults.history import Aftermath, History, Outcome
 from faults.rules_rows import acknowledged
-from pauses import longest_gap
 
 STABLE_SECONDS = 300.0
 Leadership = Literal["stays", "moves", "any"]

@@ -12,8 +12,9 @@ from typing import Any
 
 import psycopg
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model import lsn
-from faults.history import Outcome, Place, Read, Refusal, Write
 from integration.load import RETRY_SECONDS, UNCERTAIN
+
+from faults.history import Outcome, Place, Read, Refusal, Write
 
 TABLE = """
     CREATE TABLE audited (run uuid NOT NULL, worker text NOT NULL, seq bigint NOT NULL, id uuid NOT NULL);

@@ -9,9 +9,10 @@ from typing import Any
 
 import client_load
 from client_load import Load
+from integration.inventory import Cluster
+
 from faults.clients import Client, Open, Reader, Writer
 from faults.history import History
-from integration.inventory import Cluster
 
 POOLED, RW, DIRECT, RO = "pooled-rw", "rw", "direct", "pooled-ro"
 WRITERS = {POOLED: 4, RW: 2, DIRECT: 2}

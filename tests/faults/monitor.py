@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model import lsn
-from faults.history import Sample
 from integration.inventory import Cluster
 from lab import Lab, LabError
+
+from faults.history import Sample
 
 RETRY_SECONDS = 0.5
 # Hosts share this machine's monotonic clock. It ends when nobody listens any more.

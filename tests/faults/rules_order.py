@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model import lsn
+
 from faults.history import Aftermath, Fork, History, Place
 from faults.rules_rows import acknowledged, name
 
