@@ -19,11 +19,11 @@ class BackupStatus:
     """`ages`: seconds since the newest backup of each repository ended, None where there is none, by its label.
 
     `failure`: of this member's last attempt, at `failed_at`, if it knows of none that began since. `begun`: when the
-    newest backup that it knows of did. `problems`: why a repository could not be
-    read, by its label. `missing`: the first WAL after the newest backup that is not there. `unmended`: why WAL of a
-    former leader could not be archived. `proof`: the last drills and verifications that it knows of. `drill_hours`: how
-    often a drill shall be made, 0 for only on demand; `drill_failure`: why this member's last one came to no verdict.
-    `asked_at`: when it told that, by its own clock.
+    newest backup that it knows of did. `problems`: why a repository could not be read, by its label. `missing`: the
+    first WAL after the newest backup that is not there. `unmended`: why WAL of a former leader could not be archived.
+    `proof`: the last drills and verifications that it knows of. `drill_hours`: how often a drill shall be made, 0 for
+    only on demand; `drill_failure`: why this member's last one came to no verdict. `asked_at`: when it told that, by
+    its own clock.
     """
 
     interval_hours: int = 24
