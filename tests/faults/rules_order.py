@@ -108,7 +108,7 @@ def stale_reads(history: History, bound: float) -> Iterator[str]:
         seen = asked[number].newest or {}
         behind = {worker: seq for worker, seq in newest.items() if seen.get(worker, 0) < seq}
         if behind:
-            worker, seq = next(iter(behind.items()))
+            worker, seq = min(behind.items())
             old.append(f"{asked[number].client} saw row {seen.get(worker, 0)} of {worker}, acknowledged was {seq}")
     if old:
         yield f"{len(old)} reads were older than an acknowledged write: {old[0]}"

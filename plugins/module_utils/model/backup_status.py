@@ -48,7 +48,7 @@ class BackupStatus:
             ages={each["repository"]: each["age_seconds"] for each in repositories},
             failure=told["failure"],
             failed_at=told["failed_at"],
-            begun=max((each["newest"]["started"] for each in repositories if each["newest"]), default=""),
+            begun=max((newest["started"] for each in repositories if (newest := each.get("newest"))), default=""),
             problems={each["repository"]: each["problem"] for each in repositories if each["problem"]},
             missing=told["missing"],
             unmended=told["unmended"],
