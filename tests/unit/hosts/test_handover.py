@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -32,6 +33,10 @@ while kill -0 $! 2> /dev/null; do sleep 0.01; done
 """
 
 
+def heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Host:
     """A data directory, a mark, and a process in place of PostgreSQL's."""
 
@@ -45,7 +50,8 @@ class Host:
     def start(self, takes: float = 0, waits_for: str = "") -> None:
         program = WAITING_POSTMASTER if waits_for else POSTMASTER
         command = ["sh", "-c", program, "postmaster", str(self.signal), str(takes), waits_for]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        # A test run in the background of a shell ignores SIGINT, and so would all that it starts.
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=heed_interrupts)
         assert self.process.stdout is not None
         self.process.stdout.readline()
         # As systemd or Patroni would; a dead child that nobody waits for still counts as a process.
