@@ -56,6 +56,11 @@ class Outcome:
         return "\n".join("\n".join(map(str, m)) if isinstance(m, list) else str(m) for m in self.messages)
 
     @property
+    def changed(self) -> bool:
+        """Whether the recap tells of any change."""
+        return re.search(r"\bchanged=[1-9]", self.stdout) is not None
+
+    @property
     def changes(self) -> list[str]:
         """The tasks that changed something, but for the operation's own lock and report."""
         found, task = [], ""

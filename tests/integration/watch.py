@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -70,3 +71,10 @@ def streaming(connect: Connect, endpoint: Endpoint) -> int:
     """How many replicas stream from whoever leads behind the endpoint."""
     with connect(endpoint) as session:
         return int(value(session, "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"))
+
+
+def clock(connect: Connect, cluster: Cluster) -> datetime:
+    """The leader's."""
+    with connect(cluster.rw[0]) as session:
+        moment: datetime = value(session, "SELECT clock_timestamp()")
+        return moment

@@ -14,7 +14,7 @@ from integration.backups import told
 from integration.inventory import Cluster, Endpoint, Machine
 from integration.load import Load
 from integration.operations import WHOLE_SECONDS, Outcome, is_whole, members, play, standing, start, started, thorough
-from integration.watch import Connect, eventually, value
+from integration.watch import Connect, clock, eventually, value
 from testinfra.host import Host
 
 RESTORE_SECONDS = 1500
@@ -57,12 +57,6 @@ def sell(connect: Connect, cluster: Cluster, database: str, first: int, last: in
 def sold(connect: Connect, endpoint: Endpoint, database: str) -> set[tuple[Any, ...]]:
     with connect(endpoint, dbname=database) as session:
         return set(session.execute("SELECT item, sold_at FROM shop").fetchall())
-
-
-def clock(connect: Connect, cluster: Cluster) -> datetime:
-    with connect(cluster.rw[0]) as session:
-        moment: datetime = value(session, "SELECT clock_timestamp()")
-        return moment
 
 
 def restore(cluster: Cluster, **wish: Any) -> Outcome:
