@@ -99,11 +99,16 @@ def _replica(settings: Settings, options: argparse.Namespace) -> Any:
 
 def _canary(settings: Settings, _options: argparse.Namespace) -> Any:
     if (Path(settings.data_directory) / "standby.signal").exists():
-        return
-    from ansible_collections.matriarch.pgcluster.plugins.module_utils.drill.canaries import Canaries
+        return None
+    from ansible_collections.matriarch.pgcluster.plugins.module_utils.drill.canaries import Canaries, NotServing
 
-    with Canaries(settings.socket_directory, settings.postgres_port) as canaries:
-        canaries.write()
+    try:
+        with Canaries(settings.socket_directory, settings.postgres_port) as canaries:
+            canaries.write()
+    except NotServing as stopped:
+        # A restart is not this timer's to report: the unit would stand failed beside a cluster that is well.
+        return {"canary": None, "reason": str(stopped)}
+    return None
 
 
 def _drill(settings: Settings, options: argparse.Namespace) -> Any:

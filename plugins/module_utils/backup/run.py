@@ -53,7 +53,14 @@ def scheduled(settings: Settings, now: datetime | None = None) -> list[Done]:
     wanted = due(catalog, number, settings.schedule, engine(settings.engine).kinds, now)
     since = (state.due_since or shown(now)) if wanted else ""
     _note(due_since=since)
-    if not wanted or not is_turn(settings.member, line(ask_patroni(settings), settings.source), moment(since), now):
+    if not wanted:
+        return []
+    try:
+        cluster = ask_patroni(settings)
+    except NobodyAnswered as silence:
+        # As after a start of the only host: what is due stays due, and the next minute asks again.
+        return [Done(None, str(silence))]
+    if not is_turn(settings.member, line(cluster, settings.source), moment(since), now):
         return []
     return [_one(settings, each) for each in wanted]
 

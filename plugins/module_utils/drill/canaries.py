@@ -41,8 +41,12 @@ READ = """
 """
 
 
+class NotServing(RemoteError):
+    """PostgreSQL takes no connection now, or ended the one there was: it starts, stops or is stopped."""
+
+
 class Canaries(AbstractContextManager["Canaries"]):
-    """One connection as *postgres*. Every method raises RemoteError, with PostgreSQL's words."""
+    """One connection as *postgres*. Every method raises RemoteError, with PostgreSQL's words, of which NotServing."""
 
     def __init__(self, socket_directory: str, port: int) -> None:
         self._where = f"PostgreSQL at {socket_directory}, port {port}"
@@ -59,7 +63,7 @@ class Canaries(AbstractContextManager["Canaries"]):
                 options=options,
             )
         except libpq.Unanswered as error:
-            raise RemoteError(f"connecting to {self._where}: {error}", reason=str(error)) from error
+            raise NotServing(f"connecting to {self._where}: {error}", reason=str(error)) from error
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -90,5 +94,7 @@ class Canaries(AbstractContextManager["Canaries"]):
             return libpq.ask(self._connection, statement, ANSWER)
         except TimeoutError as error:
             raise RemoteError(f"asking {self._where} for canaries: no answer in time", reason="no answer") from error
-        except (libpq.Said, libpq.Unanswered) as error:
+        except libpq.Unanswered as error:
+            raise NotServing(f"asking {self._where} for canaries: {error}", reason=str(error)) from error
+        except libpq.Said as error:
             raise RemoteError(f"asking {self._where} for canaries: {error}", reason=str(error)) from error

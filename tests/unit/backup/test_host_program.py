@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible.errors import AnsibleFilterError
@@ -26,6 +27,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.lock im
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.mend import mend
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.state import Mended, State
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.told import told
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import libpq
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.drill import canaries, run
@@ -343,3 +345,21 @@ class TestDrills:
         monkeypatch.setattr(Settings, "read", lambda _path: settings(data_directory=str(tmp_path)))
         monkeypatch.setattr(canaries, "Canaries", lambda *_told: pytest.fail("it was asked"))
         assert program.main(["canary"]) == 0
+
+    def test_a_stopped_postgresql_is_no_failure_of_the_canary(self, monkeypatch, tmp_path, capsys):
+        def connect(**_told):
+            raise libpq.Unanswered("No such file or directory")
+
+        monkeypatch.setattr(Settings, "read", lambda _path: settings(data_directory=str(tmp_path)))
+        monkeypatch.setattr(libpq, "connect", connect)
+        assert program.main(["canary"]) == 0
+        assert "No such file or directory" in json.loads(capsys.readouterr().out)["reason"]
+
+    def test_a_canary_that_is_refused_is_a_failure(self, monkeypatch, tmp_path):
+        def ask(*_told):
+            raise libpq.Said("permission denied")
+
+        monkeypatch.setattr(Settings, "read", lambda _path: settings(data_directory=str(tmp_path)))
+        monkeypatch.setattr(libpq, "connect", lambda **_told: SimpleNamespace(close=lambda: None))
+        monkeypatch.setattr(libpq, "ask", ask)
+        assert program.main(["canary"]) == 1
