@@ -12,6 +12,7 @@ from faults.nemesis.processes import (
     KillPostmasterThatMayRestart,
     LeaderAndStandbyPowerCut,
     PowerCut,
+    PowerCutAfterReload,
     SilentPatroni,
 )
 from faults.verdict import Verdict
@@ -41,6 +42,10 @@ def test_A09_host_of_the_leader_frozen_for_a_minute(happens: Happens) -> None:
 
 def test_A10_power_cut_of_the_leader(happens: Happens) -> None:
     assert happens(PowerCut).problems == []
+
+
+def test_A10_power_cut_after_a_reload_of_the_proxies(happens: Happens) -> None:
+    assert happens(PowerCutAfterReload).problems == []
 
 
 def test_A11_power_cut_of_all_hosts(happens: Happens) -> None:

@@ -99,6 +99,20 @@ class PowerCut(Fault):
         return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost_with_etcd_leader")), leadership="moves")
 
 
+class PowerCutAfterReload(PowerCut):
+    """The same, where clients' sessions are a former HAProxy's: since its reload it checks no server any more.
+
+    The host stays dark: when it comes back, it breaks the sessions that it does not know.
+    """
+
+    until_moved = False
+
+    def inject(self) -> None:
+        for proxy in (self.leader, *self.standbys):
+            self.arena.run(proxy, "systemctl", "reload", "haproxy")
+        super().inject()
+
+
 class Frozen(Fault):
     """The leader's whole host stops for a minute, as a paused virtual machine, and goes on as if nothing had been."""
 
