@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from integration.backup_engines import PGBACKREST
 from integration.backups import gaps, told
-from integration.inventory import Cluster
+from integration.inventory import Cluster, Machine
 from integration.operations import is_whole, play
 from integration.watch import Connect, database_of_our_own, eventually, value
+from testinfra.host import Host
 
 FIRST_BACKUP_SECONDS = 300
 RESTORE_SECONDS = 900
 WHOLE_SECONDS = 120
+EXPIRED_SECONDS = 120
+EXPIRE = "runuser -u postgres -- faketime '+400 days' pgbackrest --stanza={stanza} --repo=1 expire"
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +96,30 @@ def test_back_to_a_mark(
 def last(connect: Connect, endpoint: Any, database: str) -> Any:
     with connect(endpoint, dbname=database) as session:
         return value(session, "SELECT by FROM written ORDER BY id DESC LIMIT 1")
+
+
+def test_what_is_too_old_goes_but_never_the_last(cluster: Cluster, login: Callable[[Machine], Host]) -> None:
+    """The engine expires by its own clock, which says here that all backups are older than the policy keeps."""
+    host = login(cluster.postgres[0])
+    # A storage that is reached over the network believes no such clock.
+    engine = host.file(PGBACKREST)
+    if not engine.exists or "repo1-type=s3" in engine.content_string:
+        pytest.skip("this inventory does not keep its backups in directories")
+    before = told(cluster)["backups"]
+    newest = [each["label"] for each in before if each["repository"] == 1 and each["kind"] == "full"][-1]
+    assert sum(each["repository"] == 1 and each["kind"] == "full" for each in before) > 1, "nothing could go"
+
+    host.run_expect([0], "apt-get install -qq --no-install-recommends faketime")
+    for _again in range(2):
+        command = EXPIRE.format(stanza=cluster.name)
+        eventually("no backup is in the way", EXPIRED_SECONDS, lambda command=command: host.run(command).rc == 0)  # type: ignore[misc]
+
+    after = told(cluster)["backups"]
+    assert [each["label"] for each in after if each["repository"] == 1 and each["kind"] == "full"] == [newest]
+    assert is_restorable(cluster)
+    assert gaps(told(cluster)) == []
+    assert not_in_the_first(after) == not_in_the_first(before)
+
+
+def not_in_the_first(backups: list[dict[str, Any]]) -> list[str]:
+    return [each["label"] for each in backups if each["repository"] != 1]
