@@ -34,6 +34,8 @@ LOOK_AGAIN = timedelta(hours=1)
 RETRY = timedelta(minutes=5)
 """So long a member waits after its own failure."""
 
+NO_LEADER = "the cluster has no leader now: a backup needs one"
+
 
 @dataclass(frozen=True)
 class Done:
@@ -55,11 +57,13 @@ def scheduled(settings: Settings, now: datetime | None = None) -> list[Done]:
     _note(due_since=since)
     if not wanted:
         return []
+    # While nobody leads, what is due stays due: the next minute asks again.
     try:
         cluster = ask_patroni(settings)
     except NobodyAnswered as silence:
-        # As after a start of the only host: what is due stays due, and the next minute asks again.
         return [Done(None, str(silence))]
+    if cluster.leader is None:
+        return [Done(None, NO_LEADER)]
     if not is_turn(settings.member, line(cluster, settings.source), moment(since), now):
         return []
     return [_one(settings, each) for each in wanted]
@@ -101,7 +105,7 @@ def take(
             return Done(None, "it has been made meanwhile")
         leader = ask_patroni(settings).leader
         if leader is None:
-            raise Refused("the cluster has no leader now: a backup needs one")
+            raise Refused(NO_LEADER)
         begun = datetime.now(UTC)
         try:
             command.work(chosen.take(settings, kind, leader.name, repository), lock.lost)
