@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from integration.backup_engines import ENGINES, Engine
-from integration.backups import gaps, told
-from integration.inventory import Cluster
+from integration.backups import gaps, leading, told
+from integration.inventory import Cluster, Machine
 from integration.load import Load
 from integration.operations import WHOLE_SECONDS, is_whole, play, started
 from integration.watch import Connect, clock, eventually
+from testinfra.host import Host
+
+Login = Callable[[Machine], Host]
 
 FIRST_BACKUP_SECONDS = 300
+
+
+def end_segment(cluster: Cluster, login: Login) -> None:
+    login(leading(cluster)).check_output("runuser -u postgres -- psql -XAtc 'SELECT pg_switch_wal()'")
 
 
 def has_backup(cluster: Cluster, since: datetime) -> bool:
     return any(datetime.fromisoformat(each["stopped"]) > since for each in told(cluster)["backups"])
 
 
-def test_there_and_back(cluster: Cluster, connect: Connect, database: str, engine: Engine) -> None:
-    """Nothing restarts, and no client notices; the new engine's first backup comes by itself."""
+def test_there_and_back(cluster: Cluster, connect: Connect, login: Login, database: str, engine: Engine) -> None:
+    """Nothing restarts, and no client notices; the first backup comes by itself, also of a former engine."""
     eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
     other = next(name for name in ENGINES if name != engine.name)
     before = started(connect, cluster)
@@ -30,9 +38,8 @@ def test_there_and_back(cluster: Cluster, connect: Connect, database: str, engin
             assert changed.ok, changed.tail
         assert load.errors == []
         assert load.lost() == set(), load
-        if name == engine.name:  # its former backups seem young enough
-            made = play(cluster, "backup", type="full", backup_engine=name)
-            assert made.ok, made.tail
+        # What the other engine archived is missing after the former backups, which the next segment shows.
+        end_segment(cluster, login)
         eventually("there is a backup", FIRST_BACKUP_SECONDS, lambda begun=begun: has_backup(cluster, begun))  # type: ignore[misc]
         assert gaps(told(cluster)) == []
         verified = play(cluster, "backup_verify", backup_engine=name)

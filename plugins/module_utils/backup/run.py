@@ -31,6 +31,13 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_wa
 LOOK_AGAIN = timedelta(hours=1)
 """So often the repositories are looked at although no backup is due."""
 
+SETTLING = timedelta(minutes=15)
+"""So long they are looked at each minute after a change of the repositories or the engine.
+
+Repositories that were in use before hold backups that look young enough. That log is missing after these shows with the
+first segment that comes there again, within `archive_timeout`.
+"""
+
 RETRY = timedelta(minutes=5)
 """So long a member waits after its own failure."""
 
@@ -73,7 +80,9 @@ def _is_quiet(settings: Settings, state: State, now: datetime) -> bool:
     """Whether there is nothing to be done that a look at the repositories could show."""
     if state.failure and state.attempted_at > shown(now - RETRY):
         return True
-    is_fresh = state.checked_at > shown(now - LOOK_AGAIN) and state.place == settings.place and not state.problems
+    if state.place != settings.place or state.problems or state.moved_at > shown(now - SETTLING):
+        return False
+    is_fresh = state.checked_at > shown(now - LOOK_AGAIN)
     return is_fresh and state.begun_since(slot(now, settings.schedule), len(settings.repositories))
 
 

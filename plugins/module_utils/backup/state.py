@@ -23,14 +23,15 @@ MENDED_FILE = f"{FOLDER}/wal.json"
 class State:
     """Moments are in UTC, ISO 8601, empty where there was none.
 
-    `place`: which repositories were looked at, by which engine. `newest`: the newest backup of each by its number.
-    `attempted_at`, `failure`: of the own last attempt, the latter empty when it succeeded. `due_since`: since when this
-    member has known that a backup is due. `problems`: why a repository could not be read. `missing`: the first WAL that
-    is missing after the newest backup.
+    `place`: which repositories were looked at, by which engine; `moved_at`: since when others than before.
+    `newest`: the newest backup of each by its number. `attempted_at`, `failure`: of the own last attempt, the latter
+    empty when it succeeded. `due_since`: since when this member has known that a backup is due. `problems`: why a
+    repository could not be read. `missing`: the first WAL that is missing after the newest backup.
     """
 
     checked_at: str = ""
     place: str = ""
+    moved_at: str = ""
     newest: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     missing: str = ""
@@ -56,7 +57,9 @@ class State:
             if known is None or known["started"] <= shown(backup.started):
                 newest[str(backup.repository)] = _told(backup)
         problems = {str(number): words for number, words in catalog.problems.items()}
-        return replace(self, checked_at=shown(now), place=place, newest=newest, problems=problems, missing=missing)
+        moved_at = shown(now) if self.place not in ("", place) else self.moved_at
+        looked = replace(self, checked_at=shown(now), place=place, moved_at=moved_at)
+        return replace(looked, newest=newest, problems=problems, missing=missing)
 
     def begun_since(self, moment: datetime, repositories: int) -> bool:
         """Whether a backup has begun in every repository since then, as far as is known here."""

@@ -189,6 +189,12 @@ class TestState:
         state = State().seen(catalog([backup("a", NOON)]), "", NOON, "p")
         assert state.seen(catalog(problems={1: "no route"}), "", NOON, "q").newest == {}
 
+    def test_since_when_they_are_others(self):
+        first = State().seen(catalog(), "", NOON, "p")
+        later = first.seen(catalog(), "", NOON + timedelta(days=1), "q")
+        assert (first.moved_at, later.moved_at) == ("", "2026-11-21T12:00:00Z")
+        assert later.seen(catalog(), "", NOON + timedelta(days=2), "q").moved_at == later.moved_at
+
     def test_whether_every_repository_has_one(self):
         state = State().seen(catalog([backup("a", NOON)]), "", NOON, "p")
         begun = NOON - timedelta(minutes=5)

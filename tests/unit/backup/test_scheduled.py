@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import run
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.state import State
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import NobodyAnswered
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import shown
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.backups import NOON, backup, catalog, settings
 
@@ -74,6 +76,28 @@ def test_while_no_patroni_answers_it_stays_due(monkeypatch, made):
 @pytest.mark.parametrize(("ago", "asked"), [(timedelta(minutes=1), False), (timedelta(minutes=6), True)])
 def test_after_a_failure_it_rests(monkeypatch, made, ago: timedelta, asked: bool):
     attempted: datetime = NOON - ago
-    monkeypatch.setattr(State, "read", lambda: State(failure="no room", attempted_at=run.shown(attempted)))
+    monkeypatch.setattr(State, "read", lambda: State(failure="no room", attempted_at=shown(attempted)))
     cluster_of(monkeypatch, LEADER, REPLICA)
     assert bool(at_noon()) is asked
+
+
+@pytest.mark.parametrize(
+    ("place", "moved", "asked"),
+    [("same", timedelta(days=1), False), ("same", timedelta(minutes=14), True), ("other", timedelta(days=1), True)],
+    ids=["as ever", "just changed", "changed now"],
+)
+def test_it_looks_until_changed_repositories_have_settled(monkeypatch, made, place: str, moved: timedelta, asked: bool):
+    """All that should be there is there, as far as the last look told."""
+    looks = []
+
+    def look(*_told):
+        looks.append("a look")
+        return catalog([backup("F", NOON)])
+
+    known = State(checked_at=shown(NOON), place=settings().place if place == "same" else place)
+    fresh = replace(known, moved_at=shown(NOON - moved), newest={"1": {"started": shown(NOON)}})
+    monkeypatch.setattr(State, "read", lambda: fresh)
+    monkeypatch.setattr(run, "look", look)
+    cluster_of(monkeypatch, LEADER, REPLICA)
+    assert at_noon() == []
+    assert bool(looks) is asked
