@@ -33,6 +33,7 @@ FAULTS: dict[str, type[Fault]] = {
     "C03": store.EtcdWithoutMajorityNorFailsafe,
     "D02": storage.WalVolumeFull,
     "F02": handover.CandidateReceivesNothing,
+    "F04": replication.RewindFails,
     "F09": replication.NoStandbys,
     "F10": processes.LeaderAndStandbyPowerCut,
     "F12": replication.CancelledWaits,

@@ -1,14 +1,18 @@
-"""Standbys that are gone (faults F09 ...): what is on one member alone was never acknowledged."""
+"""Standbys that are gone or cannot come back (faults F04 ...): what is on one member alone was never acknowledged."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from faults.history import Outcome
-from faults.nemesis.replication import CancelledWaits, NoStandbys
+from faults.nemesis.replication import CancelledWaits, NoStandbys, RewindFails
 from faults.verdict import Verdict
 
 Happens = Callable[..., Verdict]
+
+
+def test_F04_a_former_leader_cannot_be_rewound(happens: Happens) -> None:
+    assert happens(RewindFails).problems == []
 
 
 def test_F09_both_standbys_lost(happens: Happens) -> None:

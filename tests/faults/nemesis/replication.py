@@ -1,11 +1,11 @@
-"""Standbys that are gone, and what clients do meanwhile."""
+"""Standbys that are gone or cannot come back, and what clients do meanwhile."""
 
 from __future__ import annotations
 
 from faults.arena import until
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
-from faults.nemesis.network import POSTGRESQL
+from faults.nemesis.network import POSTGRESQL, LeaderIsolated
 from faults.nemesis.processes import PowerCut
 
 CANCEL = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
@@ -61,3 +61,30 @@ class CancelledWaits(PowerCut):
 
     def told(self) -> str:
         return f"{self.cancelled} waits cancelled"
+
+
+class RewindFails(LeaderIsolated):
+    """The isolated leader wrote what nobody else has, and cannot be rewound when it is back: it is made anew."""
+
+    program = "/usr/lib/postgresql/*/bin/pg_rewind"
+    tried = "/run/postgresql/rewind-tried"
+    # Patroni asks it for help to see that it is there.
+    broken = f'#!/bin/sh\n[ "$1" = --help ] || {{ touch {tried}; exit 1; }}\n'
+    tried_seconds = 120
+
+    def prepare(self) -> None:
+        self.arena.shell(
+            self.leader,
+            f"program=$(echo {self.program}); mv $program $program.whole; "
+            f"printf '{self.broken}' > $program; chmod 755 $program",
+        )
+
+    def heal(self) -> None:
+        is_parted = self.arena.lab.state(self.leader) == "partitioned"
+        super().heal()
+        if is_parted:
+            asked = f"test ! -e {self.tried} || echo tried"
+            until("it was tried to rewind", self.tried_seconds, lambda: self.arena.shell(self.leader, asked) == "tried")
+
+    def restore(self) -> None:
+        self.arena.shell(self.leader, f"cd $(dirname {self.program}); test ! -e *.whole || mv *.whole pg_rewind")
