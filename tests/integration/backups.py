@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from typing import Any
 
@@ -11,6 +12,7 @@ from integration.operations import adhoc, members
 
 FILER_PORT = 18888
 BUCKET = "backups"
+FOLDER_OF_SEGMENTS = re.compile("[0-9A-F]{16}")
 
 
 def leading(cluster: Cluster) -> Machine:
@@ -51,7 +53,7 @@ class Storage:
 
     def segments(self, archive: str) -> set[str]:
         """The paths of all segments of WAL below the archive's folder."""
-        folders = [f"{archive}/{name}" for name in self.names(archive) if len(name) == 16]
+        folders = [f"{archive}/{name}" for name in self.names(archive) if FOLDER_OF_SEGMENTS.fullmatch(name)]
         return {f"{folder}/{name}" for folder in folders for name in self.names(folder) if name.endswith(".gz")}
 
     def read(self, path: str) -> bytes:

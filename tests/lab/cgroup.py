@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Sequence
@@ -79,12 +80,12 @@ class Group:
     def remove(self) -> None:
         if self.path.exists():
             self._remove_children()
-            self.path.rmdir()
+            _vanish(self.path)
 
     def _remove_children(self) -> None:
         for folder, below, _files in os.walk(self.path, topdown=False):
             for child in below:
-                Path(folder, child).rmdir()
+                _vanish(Path(folder, child))
 
     def _write(self, name: str, value: str) -> None:
         (self.path / name).write_text(value)
@@ -103,6 +104,22 @@ def remove_top() -> None:
     top = _mount_point() / "matriarch-lab"
     if top.exists() and not any(path.is_dir() for path in top.iterdir()):
         top.rmdir()
+
+
+def _vanish(group: Path) -> None:
+    """Remove a group. Processes that were killed keep it busy for as long as the kernel takes to bury them."""
+
+    def is_gone() -> bool:
+        try:
+            group.rmdir()
+        except OSError as error:
+            if error.errno != errno.EBUSY:
+                raise
+            return False
+        return True
+
+    if not wait_until(is_gone, DEADLINE):
+        raise LabError(f"{group}: still busy {DEADLINE:.0f} s after its processes were killed; see cgroup.procs there")
 
 
 def _mount_point() -> Path:
