@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from statistics import median
 
+import pytest
+from faults.load import POOLED
 from faults.nemesis.processes import (
     AllPowerCut,
     Frozen,
     KillPatroni,
     KillPostmaster,
     KillPostmasterThatMayRestart,
+    KillPostmasterThatMayRestartUnseen,
+    KillPostmasterUnseen,
     LeaderAndStandbyPowerCut,
     PowerCut,
     PowerCutAfterReload,
     SilentPatroni,
 )
+from faults.trial import MakeFault
 from faults.verdict import Verdict
 
 Happens = Callable[..., Verdict]
+COMPARED_RUNS = int(os.environ.get("MATRIARCH_FAULTS_COMPARED_RUNS", "3"))
 
 
 def test_A01_postmaster_killed_and_given_time_to_restart(happens: Happens) -> None:
@@ -26,6 +34,21 @@ def test_A01_postmaster_killed_and_given_time_to_restart(happens: Happens) -> No
 
 def test_A02_postmaster_killed(happens: Happens) -> None:
     assert happens(KillPostmaster).problems == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "unseen"),
+    [
+        pytest.param(KillPostmasterThatMayRestart, KillPostmasterThatMayRestartUnseen, id="A01"),
+        pytest.param(KillPostmaster, KillPostmasterUnseen, id="A02"),
+    ],
+)
+def test_the_waker_shortens_it(happens: Happens, seen: MakeFault, unseen: MakeFault) -> None:
+    """In turns, so that both meet the same machine."""
+    runs = [(happens(seen), happens(unseen)) for _run in range(COMPARED_RUNS)]
+    assert [verdict.problems for pair in runs for verdict in pair if verdict.problems] == []
+    woken, waited = ([verdict.gaps[POOLED] for verdict in half] for half in zip(*runs, strict=True))
+    assert median(woken) < median(waited), f"{woken} with the waker, {waited} without"
 
 
 def test_A06_patroni_killed(happens: Happens) -> None:

@@ -23,7 +23,13 @@ BACKUP_UNITS = (
     "matriarch-drill@scheduled.timer",
     "matriarch-backup-server.service",
 )
-POSTGRES_UNITS = (*BACKUP_UNITS, "patroni.service", "matriarch-guard.socket", "matriarch-guard.service")
+POSTGRES_UNITS = (
+    *BACKUP_UNITS,
+    "matriarch-waker.service",
+    "patroni.service",
+    "matriarch-guard.socket",
+    "matriarch-guard.service",
+)
 PROXY_UNITS = ("keepalived.service", "pgbouncer@rw.service", "pgbouncer@ro.service", "haproxy.service")
 ETCD_UNITS = ("etcd.service",)
 STANDBYS_FOR = {"zero_loss": 2, "balanced": 1, "async": 0}

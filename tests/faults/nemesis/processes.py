@@ -58,6 +58,30 @@ class KillPostmasterThatMayRestart(KillPostmaster):
         return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost")), leadership="stays")
 
 
+class NobodyWakesPatroni(Fault):
+    """Without the waker, for a comparison: Patroni finds out in its next round."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        self._everywhere("stop")
+
+    def restore(self) -> None:
+        self._everywhere("start")
+        super().restore()
+
+    def _everywhere(self, verb: str) -> None:
+        for name in self.arena.names:
+            self.arena.run(name, "systemctl", verb, "matriarch-waker")
+
+
+class KillPostmasterUnseen(NobodyWakesPatroni, KillPostmaster):
+    """kill -9 of the leader's postmaster, and nobody tells Patroni."""
+
+
+class KillPostmasterThatMayRestartUnseen(NobodyWakesPatroni, KillPostmasterThatMayRestart):
+    """The same where the leader is given time to start again."""
+
+
 class KillPatroni(Fault):
     """kill -9 of the leader's Patroni: PostgreSQL goes on, and a new Patroni finds it."""
 
