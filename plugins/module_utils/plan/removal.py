@@ -25,6 +25,7 @@ BACKUP_UNITS = (
 )
 POSTGRES_UNITS = (
     *BACKUP_UNITS,
+    "matriarch-fencer.service",
     "matriarch-waker.service",
     "patroni.service",
     "matriarch-guard.socket",

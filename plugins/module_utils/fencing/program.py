@@ -1,0 +1,169 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hosts' own program: `matriarch-fencer` watches the leader's host, and has it fenced when it is silent.
+
+It runs on every member. The one that fences first has the command prove that the host has no power. Then, and only
+then, it takes the leader's key from it, so that nobody waits until the lease is over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ssl
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.kept_http import KeptHttp
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, RemoteError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing import looking, proving, routes
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing.store import Claim, FencingStore, Standing
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.fencing import SETTINGS_FILE, Fencing
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.fencing import Silence, View, objection
+
+CALM_SECONDS = 0.5  # between two looks at a leader that answers
+SUSPICIOUS_SECONDS = 0.1
+LOOK_SECONDS = 0.4  # for an answer; one lost packet is sent again only after a second, so each place is asked twice
+ETCD_SECONDS = 1.0
+SPARE_SECONDS = 10  # that the claim outlives the command
+ATTEMPTS = 5  # at etcd, for somebody who has the proof
+
+
+class Fencer:
+    """One member's eye on the leader. `clock` gives seconds since boot, sleep included."""
+
+    def __init__(self, settings: Fencing, store: FencingStore, clock: Callable[[], float]) -> None:
+        self._settings, self._store, self._clock = settings, store, clock
+        self._silence = Silence()
+        self._heeded = 0
+        self._closed: dict[str, float] = {}
+
+    def turn(self) -> float:
+        """Look once, and do what is to be done; the seconds until the next look."""
+        standing = self._read()
+        if standing:
+            self._heed(standing)
+        if self._closed and self._clock() >= max(self._closed.values()):
+            self._closed.clear()
+            say(routes.open_all() or "the routes to hosts without power are open again")
+        leader = standing.leads if standing else self._silence.whom
+        self._silence = self._look(leader)
+        if standing and self._is_due(standing):
+            self._fence(standing)
+        return SUSPICIOUS_SECONDS if self._silence.seconds else CALM_SECONDS
+
+    def _read(self) -> Standing | None:
+        """None where etcd does not answer: then nobody is fenced, but looked at, so that the time counts."""
+        try:
+            return self._store.read()
+        except RemoteError:
+            return None
+
+    def _heed(self, standing: Standing) -> None:
+        """Nobody on this host shall wait for a host that has no power; each note counts once, however long it lasts."""
+        if standing.fenced and standing.fenced.mod_revision != self._heeded:
+            self._heeded = standing.fenced.mod_revision
+            self._close(standing.fenced.value.decode(errors="replace"))
+
+    def _close(self, name: str) -> None:
+        address, seconds = self._settings.members.get(name, ""), self._settings.route_seconds
+        if address and name not in (self._settings.member, *self._closed):
+            self._closed[name] = self._clock() + seconds
+            say(routes.close(address) or f"{name} has no power: for {seconds} s nothing is sent to it")
+
+    def _look(self, leader: str) -> Silence:
+        if leader not in self._settings.members or leader == self._settings.member:
+            return Silence()
+        address = self._settings.members[leader]
+        places = [(address, self._settings.postgresql_port)]
+        if self._silence.since is not None:
+            places = 2 * [*places, (address, self._settings.patroni_port)]
+        began = self._clock()
+        answered = bool(looking.answering(places, LOOK_SECONDS))
+        return self._silence.after(leader, began, self._clock(), answered)
+
+    def _is_due(self, standing: Standing) -> bool:
+        settings, leader = self._settings, standing.leads
+        if self._silence.seconds < settings.suspect_seconds:
+            return False
+        others = [address for name, address in settings.members.items() if name not in (leader, settings.member)]
+        places = [(address, port) for address in others for port in (settings.postgresql_port, settings.patroni_port)]
+        heard = {address for address, _port in looking.answering(places, LOOK_SECONDS)}
+        view = View(
+            member=settings.member,
+            members=tuple(settings.members),
+            leader=leader,
+            paused=standing.paused,
+            silent_seconds=self._silence.seconds,
+            others=len(others),
+            others_answering=len(heard),
+            fencer=standing.fencer.value.decode(errors="replace") if standing.fencer else "",
+        )
+        return not objection(view, settings.suspect_seconds)
+
+    def _fence(self, standing: Standing) -> None:
+        settings, leader = self._settings, standing.leads
+        try:
+            claim = self._store.claim(standing, settings.member, settings.command_seconds + SPARE_SECONDS)
+        except RemoteError:
+            return
+        if claim is None:
+            return
+        say(f"{leader} has been silent for {self._silence.seconds:.1f} s: running {settings.command[0]}")
+        problem = proving.disproof(settings.command, leader, settings.command_seconds)
+        if problem:
+            say(f"that {leader} has no power is not proved: {problem}. Its lease runs out as ever")
+            return
+        self._close(leader)
+        say(self._depose(claim))
+
+    def _depose(self, claim: Claim) -> str:
+        error: RemoteError | None = None
+        for _attempt in range(ATTEMPTS):
+            try:
+                if self._store.depose(claim, self._settings.route_seconds):
+                    return f"{claim.leader} leads no more"
+                return f"somebody else has changed the cluster meanwhile: nothing is taken from {claim.leader}"
+            except RemoteError as failed:
+                error = failed
+        return f"{claim.leader} leads until its lease is over: {error}"
+
+
+def say(words: str) -> None:
+    """To the journal."""
+    print(words, flush=True)
+
+
+def since_boot() -> float:
+    """Seconds, sleep included: a host that stood still must not take its own silence for the leader's."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def store(settings: Fencing) -> FencingStore:
+    """With this host's own certificate; the etcd on this host is asked first."""
+
+    def context() -> ssl.SSLContext:
+        made = ssl.create_default_context(cafile=settings.ca_file)
+        made.load_cert_chain(settings.certificate_file, settings.key_file)
+        return made
+
+    own = f"//{settings.members.get(settings.member, '')}:"
+    urls = sorted(settings.etcd_urls, key=lambda url: own not in url)
+    return FencingStore([EtcdKeys(KeptHttp(url, context, ETCD_SECONDS)) for url in urls], settings.cluster)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Until it is ended."""
+    options = argparse.ArgumentParser(prog="matriarch-fencer", description="Fences a leader whose host is silent.")
+    options.add_argument("--settings", default=SETTINGS_FILE)
+    try:
+        settings = Fencing.read(options.parse_args(arguments).settings)
+    except MatriarchError as error:
+        sys.stderr.write(f"matriarch-fencer: {error}\n")
+        return 1
+    routes.open_all()  # those of one that died
+    fencer = Fencer(settings, store(settings), since_boot)
+    while True:
+        time.sleep(fencer.turn())

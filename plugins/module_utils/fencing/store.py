@@ -1,0 +1,124 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the members of a cluster tell each other about fencing, in etcd, beside what Patroni keeps there.
+
+`/service/CLUSTER/leader` names the leader, for as long as its lease lives. `/matriarch/CLUSTER/fencing` names who
+fences, and `/matriarch/CLUSTER/fenced` the host that has no power, for as long as nobody shall send anything to it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import quote
+
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import (
+    Created,
+    Delete,
+    EtcdKeys,
+    KeyValue,
+    Put,
+    Unchanged,
+)
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What etcd holds now; keys that are not there are None."""
+
+    leader: KeyValue | None
+    config: KeyValue | None
+    fencer: KeyValue | None
+    fenced: KeyValue | None
+
+    @property
+    def leads(self) -> str:
+        """The leader's name; empty where nobody leads."""
+        return _text(self.leader)
+
+    @property
+    def paused(self) -> bool:
+        """Whether people work on the cluster by hand; also where nobody can tell."""
+        try:
+            return bool(json.loads(_text(self.config)).get("pause"))
+        except (AttributeError, ValueError):
+            return True
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What was held to be true when the leader's host was fenced: revisions of the keys, 0 where there was none."""
+
+    leader: str
+    leader_revision: int
+    config_revision: int
+    fencer_revision: int
+
+
+class FencingStore:
+    """Several servers of one etcd, asked one at a time. Every method raises RemoteError."""
+
+    def __init__(self, clients: Sequence[EtcdKeys], cluster: str) -> None:
+        self._clients = list(clients)
+        own = f"/matriarch/{quote(cluster, safe='')}"
+        self._patroni, self._fencer, self._fenced = f"/service/{cluster}", f"{own}/fencing", f"{own}/fenced"
+
+    def read(self) -> Standing:
+        """As etcd's majority has it."""
+        return Standing(*self._ask(lambda etcd: tuple(map(etcd.get, self._keys()))))
+
+    def claim(self, standing: Standing, member: str, seconds: int) -> Claim | None:
+        """Be the one that fences, for so long; None where another one is, or somebody leads anew."""
+        lease = self._ask(lambda etcd: etcd.grant_lease(seconds))
+        leads = Unchanged(f"{self._patroni}/leader", _revision(standing.leader))
+        put = Put(self._fencer, member.encode(), lease)
+        self._ask(lambda etcd: etcd.transact([Created(self._fencer), leads], [put]))
+        held = self._ask(lambda etcd: etcd.get(self._fencer))
+        if held is None or held.lease != lease:
+            return None
+        return Claim(standing.leads, leads.revision, _revision(standing.config), held.mod_revision)
+
+    def depose(self, claim: Claim, seconds: int) -> bool:
+        """End the leadership of a leader whose host has no power, and have everybody know for so many seconds.
+
+        Only where it still leads by the same key, Patroni's configuration is the same, so that it is not paused, and
+        the one who asks still is the one that fences. Tells whether it was done.
+        """
+        lease = self._ask(lambda etcd: etcd.grant_lease(seconds))
+        still = [
+            Unchanged(f"{self._patroni}/leader", claim.leader_revision),
+            Unchanged(f"{self._patroni}/config", claim.config_revision),
+            Unchanged(self._fencer, claim.fencer_revision),
+        ]
+        changes: list[Put | Delete] = [
+            Delete(f"{self._patroni}/leader"),
+            Delete(f"{self._patroni}/members/{claim.leader}"),
+            Delete(self._fencer),
+            Put(self._fenced, claim.leader.encode(), lease),
+        ]
+        return self._ask(lambda etcd: etcd.transact(still, changes))
+
+    def _keys(self) -> tuple[str, ...]:
+        return f"{self._patroni}/leader", f"{self._patroni}/config", self._fencer, self._fenced
+
+    def _ask(self, operation: Callable[[EtcdKeys], Answer]) -> Answer:
+        """One server each time; the next one is asked the next time, where it does not answer."""
+        try:
+            return operation(self._clients[0])
+        except RemoteError:
+            self._clients.append(self._clients.pop(0))
+            raise
+
+
+def _revision(found: KeyValue | None) -> int:
+    return found.mod_revision if found else 0
+
+
+def _text(found: KeyValue | None) -> str:
+    return found.value.decode(errors="replace") if found else ""

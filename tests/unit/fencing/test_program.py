@@ -1,0 +1,225 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fencer, turn by turn, with an etcd that answers as the real one, and hosts that answer as they are told."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.matriarch.pgcluster.plugins.filter.backup import backup_program
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing import program
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing.store import FencingStore
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.fencing import Fencing
+from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd_keys import FakeKeys
+
+ROLES = Path(__file__).resolve().parents[3] / "roles"
+MEMBERS = {"pg1": "10.0.0.1", "pg2": "10.0.0.2", "pg3": "10.0.0.3"}
+SETTINGS = Fencing(
+    cluster="shop",
+    member="pg2",
+    members=MEMBERS,
+    etcd_urls=(),
+    patroni_port=8008,
+    postgresql_port=5432,
+    command=("/bin/power-off",),
+    command_seconds=30,
+    suspect_seconds=2.0,
+    route_seconds=20,
+    ca_file="",
+    certificate_file="",
+    key_file="",
+)
+LEADER = "/service/shop/leader"
+
+
+class World:
+    """What the fencer meets: `dark` are the places that do not answer, `disproof` is what the command comes to."""
+
+    def __init__(self, monkeypatch, etcd):
+        self.etcd, self.now = etcd, 100.0
+        self.dark: set[tuple[str, int]] = set()
+        self.disproof = ""
+        self.run: list[str] = []
+        self.routes: list[str] = []
+        monkeypatch.setattr(program.looking, "answering", self.answering)
+        monkeypatch.setattr(program.proving, "disproof", self.prove)
+        monkeypatch.setattr(program.routes, "close", self.routes.append)
+        monkeypatch.setattr(program.routes, "open_all", lambda: self.routes.append("open"))
+        store = FencingStore([EtcdKeys(JsonHttp(url)) for url in etcd.urls], "shop")
+        self.fencer = program.Fencer(SETTINGS, store, lambda: self.now)
+
+    def answering(self, places, seconds):
+        found = set(places) - self.dark
+        self.now += 0.0 if found else seconds
+        return found
+
+    def prove(self, _command, host, _seconds):
+        self.run.append(host)
+        return self.disproof
+
+    def darken(self, *names):
+        self.dark |= {(MEMBERS[name], port) for name in names for port in (5432, 8008)}
+
+    def pass_seconds(self, seconds):
+        end = self.now + seconds
+        while self.now < end:
+            self.now += self.fencer.turn()
+
+
+@pytest.fixture
+def world(monkeypatch):
+    etcd = FakeKeys()
+    etcd.write(LEADER, b"pg1")
+    etcd.write("/service/shop/config", b"{}")
+    yield World(monkeypatch, etcd)
+    etcd.stop()
+
+
+def test_a_silent_leader_with_proof_leads_no_more(world):
+    world.pass_seconds(3)
+    world.darken("pg1")
+    world.pass_seconds(1.5)
+    assert (world.run, LEADER in world.etcd) == ([], True)
+    world.pass_seconds(1.5)
+    assert world.run == ["pg1"]
+    assert LEADER not in world.etcd
+    assert world.routes == ["10.0.0.1"]
+
+
+def test_the_route_is_open_again_after_its_time(world):
+    world.darken("pg1")
+    world.pass_seconds(3)
+    world.etcd.write(LEADER, b"pg3")
+    world.pass_seconds(15)
+    assert "open" not in world.routes
+    # Even where etcd is late to forget the note.
+    world.pass_seconds(8)
+    assert world.routes == ["10.0.0.1", "open"]
+
+
+def test_whoever_did_not_fence_closes_the_route_as_well(world):
+    world.etcd.write("/matriarch/shop/fenced", b"pg1")
+    world.pass_seconds(1)
+    assert (world.run, world.routes) == ([], ["10.0.0.1"])
+
+
+def test_a_host_that_was_fenced_itself_closes_nothing(world):
+    world.etcd.write("/matriarch/shop/fenced", b"pg2")
+    world.pass_seconds(1)
+    assert world.routes == []
+
+
+def test_without_proof_nothing_is_taken(world):
+    world.disproof = "it ended with exit code 1"
+    world.darken("pg1")
+    world.pass_seconds(5)
+    assert world.run == ["pg1"]
+    assert world.etcd[LEADER] == b"pg1"
+    assert world.routes == []
+
+
+def test_it_is_tried_again_when_the_claim_is_over(world):
+    world.disproof = "it ended with exit code 1"
+    world.darken("pg1")
+    world.pass_seconds(5)
+    world.disproof = ""
+    world.etcd.pass_time(SETTINGS.command_seconds + program.SPARE_SECONDS)
+    world.pass_seconds(2)
+    assert world.run == ["pg1", "pg1"]
+    assert LEADER not in world.etcd
+
+
+@pytest.mark.parametrize("port", [5432, 8008])
+def test_one_sign_of_life_is_enough(world, port):
+    world.dark = {(MEMBERS["pg1"], port)}
+    world.pass_seconds(20)
+    assert (world.run, LEADER in world.etcd) == ([], True)
+
+
+def test_whoever_reaches_nobody_fences_nobody(world):
+    world.darken("pg1", "pg3")
+    world.pass_seconds(20)
+    assert world.run == []
+
+
+def test_nobody_is_fenced_in_a_pause(world):
+    world.etcd.write("/service/shop/config", b'{"pause": true}')
+    world.darken("pg1")
+    world.pass_seconds(20)
+    assert world.run == []
+
+
+def test_nobody_is_fenced_without_etcd(world):
+    world.pass_seconds(1)
+    world.etcd.refusals["/v3/kv/range"] = (14, 503, "etcdserver: no leader")
+    world.darken("pg1")
+    world.pass_seconds(20)
+    assert world.run == []
+    # The silence has lasted long enough as soon as etcd can tell who leads.
+    world.etcd.refusals.clear()
+    world.fencer.turn()
+    assert world.run == ["pg1"]
+
+
+def test_a_pause_that_begins_while_the_command_runs_keeps_the_leader(world, monkeypatch):
+    def prove(_command, host, _seconds):
+        world.run.append(host)
+        world.etcd.write("/service/shop/config", b'{"pause": true}')
+        return ""
+
+    monkeypatch.setattr(program.proving, "disproof", prove)
+    world.darken("pg1")
+    world.pass_seconds(5)
+    assert world.run == ["pg1"]
+    assert world.etcd[LEADER] == b"pg1"
+
+
+def test_the_leader_itself_looks_at_nobody(world):
+    world.etcd.write(LEADER, b"pg2")
+    world.darken("pg1", "pg2", "pg3")
+    world.pass_seconds(20)
+    assert world.run == []
+
+
+def test_the_settings_come_from_a_file(tmp_path):
+    path = tmp_path / "fencing.json"
+    path.write_text(json.dumps(dataclasses.asdict(SETTINGS)))
+    assert Fencing.read(str(path)) == SETTINGS
+    path.write_text("{}")
+    with pytest.raises(MatriarchError, match="not complete"):
+        Fencing.read(str(path))
+
+
+def test_settings_that_are_missing_end_it(tmp_path, capsys):
+    assert program.main(["--settings", str(tmp_path / "none")]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_the_files_that_a_host_gets_are_all_that_it_needs(tmp_path):
+    library = backup_program(str(tmp_path), "fencing/program.py")
+    for directory in library["directories"]:
+        Path(directory["path"]).mkdir(parents=True, exist_ok=True)
+    for file in library["files"]:
+        Path(file["path"]).write_text(file["content"])
+    launcher = (
+        (ROLES / "fencing" / "files" / "matriarch-fencer")
+        .read_text()
+        .replace("/usr/local/lib/matriarch", str(tmp_path))
+    )
+    # Isolated from this environment, in which Ansible could be found.
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", launcher, "--settings", "/does/not/exist"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "matriarch-fencer: /does/not/exist cannot be read: [Errno 2] No such file or directory: '/does/not/exist'\n",
+    )

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nothing is taken from a leader unless all is as it was when the fencing began."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing.store import FencingStore
+from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd_keys import FakeKeys
+
+LEADER, CONFIG, MEMBER = "/service/shop/leader", "/service/shop/config", "/service/shop/members/pg1"
+FENCER, FENCED = "/matriarch/shop/fencing", "/matriarch/shop/fenced"
+TTL = 40
+
+
+@pytest.fixture
+def etcd():
+    keys = FakeKeys(members=2)
+    keys.write(LEADER, b"pg1")
+    keys.write(CONFIG, b'{"ttl": 20}')
+    keys.write(MEMBER, b"{}")
+    yield keys
+    keys.stop()
+
+
+@pytest.fixture
+def store(etcd):
+    return made(etcd)
+
+
+def made(etcd):
+    return FencingStore([EtcdKeys(JsonHttp(url)) for url in etcd.urls], "shop")
+
+
+def test_who_leads_is_read(store, etcd):
+    standing = store.read()
+    assert (standing.leads, standing.paused, standing.fencer, standing.fenced) == ("pg1", False, None, None)
+
+
+def test_nobody_leads(store, etcd):
+    etcd.keys.clear()
+    assert store.read().leads == ""
+
+
+@pytest.mark.parametrize(
+    ("config", "paused"),
+    [(b"{}", False), (b'{"pause": true}', True), (b'{"pause": false}', False), (b"", True), (b"[]", True)],
+)
+def test_a_pause_is_seen_and_supposed_where_nobody_can_tell(store, etcd, config, paused):
+    etcd.write(CONFIG, config)
+    assert store.read().paused is paused
+
+
+def test_the_leader_is_deposed(store, etcd):
+    claim = store.claim(store.read(), "pg2", TTL)
+    assert etcd[FENCER] == b"pg2"
+    assert store.depose(claim, 20)
+    assert (LEADER in etcd, MEMBER in etcd, FENCER in etcd) == (False, False, False)
+    assert etcd[FENCED] == b"pg1"
+    etcd.pass_time(20)
+    assert FENCED not in etcd
+
+
+def test_one_fences_at_a_time(store, etcd):
+    standing = store.read()
+    assert store.claim(standing, "pg2", TTL)
+    assert made(etcd).claim(standing, "pg3", TTL) is None
+    etcd.pass_time(TTL)
+    assert made(etcd).claim(standing, "pg3", TTL)
+
+
+def test_nobody_fences_a_leader_that_leads_anew(store, etcd):
+    standing = store.read()
+    etcd.write(LEADER, b"pg1")
+    assert store.claim(standing, "pg2", TTL) is None
+    assert FENCER not in etcd
+
+
+MEANWHILE = {
+    "another one leads": lambda etcd: etcd.write(LEADER, b"pg3"),
+    "it leads anew": lambda etcd: etcd.write(LEADER, b"pg1"),
+    "Patroni was paused": lambda etcd: etcd.write(CONFIG, b'{"ttl": 20, "pause": true}'),
+    "the claim was over": lambda etcd: etcd.pass_time(TTL),
+    "somebody else fences": lambda etcd: etcd.write(FENCER, b"pg3"),
+}
+
+
+@pytest.mark.parametrize("change", MEANWHILE.values(), ids=MEANWHILE)
+def test_nothing_is_taken_where_something_has_changed(store, etcd, change):
+    claim = store.claim(store.read(), "pg2", TTL)
+    change(etcd)
+    assert not store.depose(claim, 20)
+    assert LEADER in etcd
+    assert MEMBER in etcd
+    assert FENCED not in etcd
+
+
+def test_a_server_that_does_not_answer_is_asked_last_from_then_on(store, etcd):
+    etcd.servers[0].stop()
+    with pytest.raises(RemoteError):
+        store.read()
+    assert store.read().leads == "pg1"
+    assert store.read().leads == "pg1"
+    etcd.servers.pop(0)
