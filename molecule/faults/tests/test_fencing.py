@@ -23,6 +23,7 @@ from integration.watch import Connect, eventually
 
 Happens = Callable[..., Verdict]
 RUNS = int(os.environ.get("MATRIARCH_FAULTS_FENCING_RUNS", "1"))
+SUSPECT = float(os.environ.get("MATRIARCH_FAULTS_SUSPECT_SECONDS", "2"))
 # Longer than the fencer's patience with a silent host, and shorter than any lease.
 SUSPICION_SECONDS = 8.0
 WHOLE_SECONDS = 180
@@ -33,7 +34,11 @@ def switch(arena: Arena, cluster: Cluster) -> Iterator[PowerSwitch]:
     made = PowerSwitch(arena)
     made.install()
     # A command that hangs has to be given up before the lease is over, so that its end is seen.
-    wish: dict[str, Any] = {"fencing_command": made.command, "fencing_command_seconds": 8}
+    wish: dict[str, Any] = {
+        "fencing_command": made.command,
+        "fencing_command_seconds": 8,
+        "fencing_suspect_seconds": SUSPECT,
+    }
     try:
         deployed = play(cluster, "site", **wish)
         assert deployed.ok, deployed.tail

@@ -26,6 +26,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.fencing i
 CALM_SECONDS = 0.5  # between two looks at a leader that answers
 SUSPICIOUS_SECONDS = 0.1
 LOOK_SECONDS = 0.4  # for an answer; one lost packet is sent again only after a second, so each place is asked twice
+SHORTEST_LOOK = 0.1  # the last one takes no longer than the suspicion needs
 ETCD_SECONDS = 1.0
 SPARE_SECONDS = 10  # that the claim outlives the command
 ATTEMPTS = 5  # at etcd, for somebody who has the proof
@@ -77,11 +78,13 @@ class Fencer:
         if leader not in self._settings.members or leader == self._settings.member:
             return Silence()
         address = self._settings.members[leader]
-        places = [(address, self._settings.postgresql_port)]
+        places, seconds = [(address, self._settings.postgresql_port)], LOOK_SECONDS
+        began = self._clock()
         if self._silence.since is not None:
             places = 2 * [*places, (address, self._settings.patroni_port)]
-        began = self._clock()
-        answered = bool(looking.answering(places, LOOK_SECONDS))
+            left = self._settings.suspect_seconds - (began - self._silence.since)
+            seconds = min(seconds, max(SHORTEST_LOOK, left))
+        answered = bool(looking.answering(places, seconds))
         return self._silence.after(leader, began, self._clock(), answered)
 
     def _is_due(self, standing: Standing) -> bool:
