@@ -16,7 +16,7 @@ from ansible_collections.matriarch.pgcluster.plugins.filter.backup import backup
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing import program
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing import looking, program, proving, routes
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing.store import FencingStore
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.fencing import Fencing
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd_keys import FakeKeys
@@ -50,10 +50,10 @@ class World:
         self.disproof = ""
         self.run: list[str] = []
         self.routes: list[str] = []
-        monkeypatch.setattr(program.looking, "answering", self.answering)
-        monkeypatch.setattr(program.proving, "disproof", self.prove)
-        monkeypatch.setattr(program.routes, "close", self.routes.append)
-        monkeypatch.setattr(program.routes, "open_all", lambda: self.routes.append("open"))
+        monkeypatch.setattr(looking, "answering", self.answering)
+        monkeypatch.setattr(proving, "disproof", self.prove)
+        monkeypatch.setattr(routes, "close", self.routes.append)
+        monkeypatch.setattr(routes, "open_all", lambda: self.routes.append("open"))
         store = FencingStore([EtcdKeys(JsonHttp(url)) for url in etcd.urls], "shop")
         self.fencer = program.Fencer(SETTINGS, store, lambda: self.now)
 
@@ -176,7 +176,7 @@ def test_a_pause_that_begins_while_the_command_runs_keeps_the_leader(world, monk
         world.etcd.write("/service/shop/config", b'{"pause": true}')
         return ""
 
-    monkeypatch.setattr(program.proving, "disproof", prove)
+    monkeypatch.setattr(proving, "disproof", prove)
     world.darken("pg1")
     world.pass_seconds(5)
     assert world.run == ["pg1"]

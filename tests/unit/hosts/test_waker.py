@@ -105,9 +105,9 @@ class Enough(Exception):
 @pytest.mark.parametrize("leaves_its_file", [True, False], ids=["killed", "ended in order"])
 def test_only_a_postmaster_that_died_wakes_patroni(data, postmaster, monkeypatch, leaves_its_file):
     """One that ends in order removes its file first."""
-    woken = []
+    woken: list[object] = []
     monkeypatch.setattr(waker, "Patroni", lambda *place: place)
-    monkeypatch.setattr(waker, "hurry", lambda place: woken.append(place) or "told")
+    monkeypatch.setattr(waker, "hurry", woken.append)
 
     def nobody_left(_seconds):
         raise Enough
