@@ -51,11 +51,11 @@ def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
 def happens(arena: Arena, tell: Callable[[str], None], request: pytest.FixtureRequest) -> Happens:
     """Have a fault happen; its verdict is printed in any case."""
 
-    def happens(make: MakeFault, options: str = "") -> Verdict:
+    def happens(make: MakeFault, options: str = "", test: str = request.node.originalname) -> Verdict:
         verdict = trial.run(arena, make, options)
         tell(str(verdict))
         with VERDICTS.open("a") as kept:
-            kept.write(json.dumps({"test": request.node.originalname, **verdict.as_dict()}) + "\n")
+            kept.write(json.dumps({"test": test, **verdict.as_dict()}) + "\n")
         return verdict
 
     return happens

@@ -21,7 +21,7 @@ LENGTH = int(os.environ.get("MATRIARCH_FAULTS_LENGTH", "3"))
 @pytest.mark.parametrize("seed", [SEED], ids=lambda seed: f"seed-{seed}")
 def test_random_faults(happens: Happens, seed: int) -> None:
     found = {
-        f"{number} {name}": list(map(str, happens(fault).problems))
+        f"{number} {name}": list(map(str, happens(fault, test=f"test_random_{name}").problems))
         for number, (name, fault) in enumerate(schedule(seed, LENGTH), 1)
     }
     assert {name: problems for name, problems in found.items() if problems} == {}
