@@ -155,6 +155,8 @@ class SlotOverrun(Fault):
     seconds = 5.0
     kept: ClassVar[str] = "max_slot_wal_keep_size"
     before: object = None
+    status = ""
+    """What our playbook says of it."""
 
     def prepare(self) -> None:
         parameters = self.arena.configuration()["postgresql"]["parameters"]  # type: ignore[index]
@@ -176,6 +178,7 @@ class SlotOverrun(Fault):
         chosen = self.standbys[0]
         self.arena.run(chosen, "systemctl", "start", "patroni")
         until(f"{chosen} answers", WHOLE_SECONDS, lambda: self._answers(chosen))
+        self.status = play(self.arena.cluster, "status").stdout
         cloned = play(self.arena.cluster, "member", member=chosen, state="reinitialized")
         if not cloned.ok:
             raise RuntimeError(f"{chosen} was not cloned: {cloned.tail}")
