@@ -81,8 +81,5 @@ class LeaderClockSkewed(LeaderClockBack):
     offset = 10
     seconds = 30.0
 
-    def acts(self) -> bool:
-        return super().acts()
-
     def budget(self) -> Budget:
         return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), errors={POOLED: 0})

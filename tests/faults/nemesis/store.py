@@ -25,7 +25,7 @@ END
 DELAY_SECONDS = 0.5
 SYNCS = "fsync,fdatasync"
 SLOW = f"""
-systemd-run --quiet --unit=matriarch-slow strace -qq -f -o /dev/null -p $(pidof etcd) \\
+systemd-run --quiet --unit=matriarch-slow strace -qq -f -o /dev/null -p $(systemctl show -P MainPID etcd) \\
     -e trace={SYNCS} -e inject={SYNCS}:delay_enter={DELAY_SECONDS * 1e6:.0f}
 """
 WIPE = "systemctl stop etcd; find /var/lib/etcd -mindepth 1 -delete; systemctl start --no-block etcd"
