@@ -12,7 +12,6 @@ from faults.history import History, Outcome
 from faults.judgement import Problem
 from faults.rules_rows import acknowledged
 
-
 STEP_SECONDS = 0.5
 BEFORE_SECONDS = 3.0
 
