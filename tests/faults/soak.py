@@ -27,14 +27,16 @@ FIRST: tuple[type[Fault], ...] = (
     network.LossyNetwork,
     bystanders.KilledBackend,
 )
-# What may happen to a standby's host meanwhile, whatever has happened to the leader's.
+# What may happen to a standby's host meanwhile, whatever has happened to the leader's. Two that are parted from the others
+# would be together.
 BESIDE: tuple[type[Fault], ...] = (
     bystanders.KilledEtcd,
     bystanders.KilledHaproxy,
     bystanders.KilledPooler,
     processes.KillPatroni,
     processes.PowerCut,
-    network.LeaderIsolated,
+    network.EtcdPeersParted,
+    network.RestBlocked,
 )
 
 
