@@ -27,8 +27,8 @@ FIRST: tuple[type[Fault], ...] = (
     network.LossyNetwork,
     bystanders.KilledBackend,
 )
-# What may happen to a standby's host meanwhile, whatever has happened to the leader's. Two hosts that are parted from all
-# others would be together.
+# What may happen to a standby's host meanwhile, whatever has happened to the leader's. Two that are parted would be
+# parted together.
 BESIDE: tuple[type[Fault], ...] = (
     bystanders.KilledEtcd,
     bystanders.KilledHaproxy,
