@@ -1,12 +1,13 @@
 # Every entry point of the project; `make` alone lists them. What they do stands in tools/.
 PYTHON ?= /usr/bin/python3
 SCENARIO ?= default
+MINUTES ?= 60
 LAB := python3 tests/lab --lab demo
 export PYTHON
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab setup-tests demo demo-down test test-all lint unit sanity molecule faults faults-replay report bench-deploy bench-switchover bench-backup build clean
+.PHONY: help setup setup-lab setup-tests demo demo-down test test-all lint unit sanity molecule faults faults-all faults-replay soak report bench-deploy bench-switchover bench-overhead bench-backup build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,20 +47,29 @@ sanity: setup-tests ## ansible-test sanity and units
 molecule: setup-tests setup-lab ## one Molecule scenario: make molecule SCENARIO=dedicated
 	@tools/scenario $(SCENARIO)
 
-faults: setup-tests setup-lab ## faults on a cluster under load, one after another, each with its verdict
-	@tools/scenario faults
+faults: setup-tests setup-lab ## the faults that matter most on a cluster under load, each with its verdict
+	@MATRIARCH_FAULTS=short tools/scenario faults
+
+faults-all: setup-tests setup-lab ## all faults
+	@MATRIARCH_FAULTS=all tools/scenario faults
 
 faults-replay: setup-tests setup-lab ## random faults in the order of a seed: make faults-replay SEED=1
-	@MATRIARCH_FAULTS_SEED=$(SEED) PYTEST_ADDOPTS="-k test_random_faults" tools/scenario faults
+	@MATRIARCH_FAULTS=random MATRIARCH_FAULTS_SEED=$(SEED) tools/scenario faults
 
-report: setup-tests ## the table of all faults that happened so far
-	@PYTHONPATH=tests:tests/bench python -m faults.report
+soak: setup-tests setup-lab ## random faults, also two at a time, for a time: make soak MINUTES=60 [SEED=1]
+	@MATRIARCH_FAULTS=soak MATRIARCH_SOAK_MINUTES=$(MINUTES) MATRIARCH_FAULTS_SEED=$(SEED) tools/scenario faults
+
+report: setup-tests ## all verdicts so far as a table and a page; KEEP=1 puts them into docs, too
+	@PYTHONPATH=tests:tests/bench python -m faults.report $(if $(KEEP),--keep)
 
 bench-deploy: setup-lab ## how long deployments take on bare hosts
 	@python tests/bench/deploy.py
 
 bench-switchover: setup-lab ## how long clients wait while leadership changes hands
 	@python tests/bench/switchover.py
+
+bench-overhead: setup-lab ## what synchronous replication and the proxies cost
+	@MATRIARCH_BENCH_LAB=bench-overhead python tests/bench/overhead.py
 
 bench-backup: setup-lab ## what backups and restores cost beside the bare engine
 	@python tests/bench/backup.py

@@ -52,12 +52,12 @@ STAGES = (
     scenario("repository", 6, ci=False),
     scenario("backup", 20, ci=False),
     scenario("barman", 20, ci=False),
-    scenario("faults", 55, ci=False),
+    scenario("faults", 90, ci=False),
 )
 
 
 # What `make test-all` asks of scenarios that have more to show than CI has time for.
-THOROUGH = {"MATRIARCH_OPERATIONS_ALL": "1", "MATRIARCH_OPERATIONS_RUNS": "20"}
+THOROUGH = {"MATRIARCH_OPERATIONS_ALL": "1", "MATRIARCH_OPERATIONS_RUNS": "20", "MATRIARCH_FAULTS": "all"}
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ import client_load
 import lab_hosts
 import psycopg
 from client_load import Client, Load
-from measured_run import execute, run_playbook
+from measured_run import execute, leave, run_playbook
 from pauses import TOTAL, Distribution, longest_gap, percentile, phases
 
 HOSTS = 3
@@ -118,8 +118,12 @@ def felt_table(measured: Measured, errors: Mapping[str, int], losses: Mapping[st
     return "\n".join(lines)
 
 
+def told_phases(reports: list[Mapping[str, Any]]) -> list[Mapping[str, float]]:
+    return [report["result"]["phases"] for report in reports]
+
+
 def phase_table(reports: list[Mapping[str, Any]]) -> str:
-    told = [report["result"]["phases"] for report in reports]
+    told = told_phases(reports)
     lines = [f"{'phase':<11} {'p50':>8} {'share of the pause':>19}"]
     for phase in phases(told):
         share = "" if phase.share is None else f"{phase.share:.0%}"
@@ -150,6 +154,7 @@ def bench(options: argparse.Namespace) -> int:
         finally:
             client_load.drop_database(direct)
     errors = {kind: sum(len(client.errors) for client in of_kind(load, options, kind)) for kind in SERVICES}
+    leave("switchover.json", json.dumps({"pauses": measured.pauses, "phases": told_phases(measured.reports)}))
     lists = [error_list(load, options, kind) for kind in SERVICES]
     tables = ["", felt_table(measured, errors, losses), "", phase_table(measured.reports)]
     print(*filter(None, (*lists, *measured.failures)), *tables, sep="\n")

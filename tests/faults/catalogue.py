@@ -6,13 +6,26 @@ import random
 from collections.abc import Iterator
 
 from faults.fault import Fault
-from faults.nemesis import bystanders, handover, network, operators, processes, replication, storage, store
+from faults.nemesis import (
+    bystanders,
+    clock,
+    handover,
+    network,
+    operators,
+    processes,
+    replication,
+    starting,
+    storage,
+    store,
+)
 
 FAULTS: dict[str, type[Fault]] = {
     "A01": processes.KillPostmasterThatMayRestart,
     "A02": processes.KillPostmaster,
     "A03": bystanders.KilledBackend,
+    "A04": starting.CannotStartAgain,
     "A06": processes.KillPatroni,
+    "A07": starting.PatroniGone,
     "A08": processes.SilentPatroni,
     "A09": processes.Frozen,
     "A10": processes.PowerCut,
@@ -25,21 +38,40 @@ FAULTS: dict[str, type[Fault]] = {
     "B02": network.LeaderWithoutEtcd,
     "B03": network.LeaderWithoutStandbys,
     "B04": bystanders.StandbyIsolated,
+    "B07": network.LeaderInMinority,
     "B08": network.EtcdPeersParted,
     "B09": network.RestBlocked,
     "B10": network.LossyNetwork,
+    "B12": handover.DemotedWithoutNames,
     "C01": store.EtcdWithoutMajority,
     "C02": store.EtcdWithoutMajorityAndAStandbyDies,
     "C03": store.EtcdWithoutMajorityNorFailsafe,
+    "C04": store.EtcdFull,
+    "C06": store.EtcdDiskSlow,
+    "C07": store.EtcdMemberWiped,
+    "C12": operators.BadParameters,
     "D02": storage.WalVolumeFull,
+    "E01": clock.LeaderClockBack,
+    "E02": clock.LeaderClockForward,
+    "E03": clock.LeaderClockSkewed,
+    "F01": replication.StandbysReplayNothing,
     "F02": handover.CandidateReceivesNothing,
     "F04": replication.RewindFails,
+    "F05": starting.RewindInterrupted,
+    "F06": replication.SlotOverrun,
     "F09": replication.NoStandbys,
     "F10": processes.LeaderAndStandbyPowerCut,
     "F12": replication.CancelledWaits,
+    "F16": starting.CopyInterrupted,
+    "F17": starting.NameTaken,
     "G01": handover.Demoted,
+    "G02": handover.PromotionTakesLong,
+    "G03": bystanders.ProxiesReloaded,
+    "G06": handover.DemotedBeforeAMob,
+    "G08": replication.ReplicasTooOld,
     "H02": handover.DemotedWhileArchivingFails,
     "J02": operators.TwoOperators,
+    "J12": operators.StandbyDiesDuringRestart,
 }
 
 

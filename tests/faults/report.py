@@ -1,8 +1,8 @@
-"""The table of all verdicts so far, for people: `make report` writes it beside them, as Markdown and as a page."""
+"""All verdicts so far, for people: `make report` writes them as Markdown and as a page, `KEEP=1` into the documents."""
 
 from __future__ import annotations
 
-import html
+import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,9 +10,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pauses import percentile
+from pauses import percentile, phases
 
-VERDICTS = Path(__file__).resolve().parents[2] / ".ansible" / "faults" / "verdicts.jsonl"
+from faults.page import Chapter, page
+from faults.plots import acknowledgements, phase_bar
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / ".ansible" / "faults"
+VERDICTS, SURROUNDINGS = FOLDER / "verdicts.jsonl", FOLDER / "surroundings.json"
+BENCHES = ROOT / ".ansible" / "bench"
+KEPT = ROOT / "docs"
 ENDPOINTS = ("pooled-rw", "rw", "direct")
 HEADINGS = (
     "fault",
@@ -23,15 +30,25 @@ HEADINGS = (
     "lost",
     "whole after",
 )
-STYLE = "body {font: 15px sans-serif} td, th {padding: .3em .8em; border-bottom: 1px solid #ccc; text-align: left}"
+TITLE = "Faults under load"
+MEANING = (
+    "Every run has eight clients write through all endpoints while something breaks. A gap is the longest time that a"
+    " client was without an acknowledgement, p50 and the most of all runs; errors are statements of open sessions that"
+    " failed; whole after: seconds from the end of the fault until every member was back and everybody was served."
+)
 
 Verdict = Mapping[str, Any]
 
 
-def rows(verdicts: Iterable[Verdict]) -> list[tuple[str, ...]]:
-    """One for each test, in the order of their names."""
+def by_test(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
+    """In the order of the tests' names."""
     ordered = sorted(verdicts, key=lambda verdict: str(verdict["test"]))
-    return [row(test, list(runs)) for test, runs in groupby(ordered, key=lambda verdict: str(verdict["test"]))]
+    return {test: list(runs) for test, runs in groupby(ordered, key=lambda verdict: str(verdict["test"]))}
+
+
+def rows(verdicts: Iterable[Verdict]) -> list[tuple[str, ...]]:
+    """One for each test."""
+    return [row(test, runs) for test, runs in by_test(verdicts).items()]
 
 
 def row(test: str, runs: Sequence[Verdict]) -> tuple[str, ...]:
@@ -39,7 +56,7 @@ def row(test: str, runs: Sequence[Verdict]) -> tuple[str, ...]:
     lost = sum(str(problem).startswith("lost") for run in runs for problem in run["problems"])
     settled = [run["seconds_until_whole"] for run in runs]
     return (
-        test.removeprefix("test_").replace("_", " "),
+        named(test),
         str(len(runs)),
         f"{bad} with problems" if bad else "as it must be",
         *(spread([run["gaps"][name] for run in runs if name in run["gaps"]]) for name in ENDPOINTS),
@@ -49,33 +66,56 @@ def row(test: str, runs: Sequence[Verdict]) -> tuple[str, ...]:
     )
 
 
+def named(test: str) -> str:
+    return test.removeprefix("test_").replace("_", " ")
+
+
 def spread(seconds: Sequence[float]) -> str:
     return f"{percentile(seconds, 50):.1f} / {max(seconds):.1f} s" if seconds else "-"
 
 
-def markdown(table: Iterable[Sequence[str]]) -> str:
+def markdown(table: Iterable[Sequence[str]], surroundings: Mapping[str, str]) -> str:
+    about = "".join(f"- {name}: {value}\n" for name, value in surroundings.items())
     lines = [HEADINGS, ["--"] * len(HEADINGS), *table]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return f"# {TITLE}\n\n{MEANING}\n\n{about}\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def page(table: Iterable[Sequence[str]]) -> str:
-    body = "\n".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in line)}</tr>" for line in table)
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in HEADINGS)
-    title = "Faults under load"
-    return (
-        f"<!doctype html><meta charset=utf-8><title>{title}</title><style>{STYLE}</style><h1>{title}</h1>\n"
-        f"<table><tr>{head}</tr>\n{body}</table>\n"
-    )
+def chapters(verdicts: Iterable[Verdict]) -> list[Chapter]:
+    """The newest run of each test, as a picture with what was wrong with it."""
+    return [
+        Chapter(named(test), acknowledgements(runs[-1]), [*filter(None, [runs[-1]["told"]]), *runs[-1]["problems"]])
+        for test, runs in by_test(verdicts).items()
+    ]
+
+
+def bench_chapters(folder: Path) -> list[Chapter]:
+    """What benchmarks left behind, where they ran."""
+    found: list[Chapter] = []
+    if (told := folder / "switchover.json").exists():
+        runs = json.loads(told.read_text())["phases"]
+        found.append(Chapter(f"Phases of a switchover, median of {len(runs)}", phase_bar(phases(runs)), []))
+    if (table := folder / "overhead.txt").exists():
+        found.append(Chapter("What replication and proxies cost", "", table.read_text().splitlines()))
+    return found
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", action="store_true", help="also below docs/, as evidence")
+    keep = parser.parse_args().keep
     if not VERDICTS.exists():
         print(f"there are no verdicts in {VERDICTS}: `make faults` makes them", file=sys.stderr)
         return 1
-    table = rows(json.loads(line) for line in VERDICTS.read_text().splitlines())
-    for name, text in {"report.md": markdown(table), "report.html": page(table)}.items():
-        (VERDICTS.parent / name).write_text(text)
-    print(markdown(table), end="")
+    verdicts = [json.loads(line) for line in VERDICTS.read_text().splitlines()]
+    surroundings = json.loads(SURROUNDINGS.read_text())
+    table = rows(verdicts)
+    told = markdown(table, surroundings)
+    shown = page(TITLE, MEANING, surroundings, [HEADINGS, *table], [*chapters(verdicts), *bench_chapters(BENCHES)])
+    places = [FOLDER / "report", *([KEPT / "faults"] if keep else [])]
+    for place in places:
+        place.with_suffix(".md").write_text(told)
+        place.with_suffix(".html").write_text(shown)
+    print(told, *(f"{place}.html" for place in places), sep="\n")
     return 0
 
 

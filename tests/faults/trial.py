@@ -56,7 +56,7 @@ def bring_about(fault: Fault, load: Load[Client]) -> Course:
         finally:
             fault.heal()
     finally:
-        restore(fault)
+        insist(fault.restore)
     return Course(injected, time.monotonic(), None, time.monotonic(), leads.name, timeline)
 
 
@@ -74,12 +74,13 @@ def moved(fault: Fault, load: Load[Client]) -> bool:
     return all(place is not None and place.member != fault.leader for place in places)
 
 
-def restore(fault: Fault) -> None:
+def insist(undo: Callable[[], None]) -> None:
+    """Again and again, for some time: who has to take part may not be back yet."""
     deadline = time.monotonic() + WHOLE_SECONDS
     while True:
         try:
-            return fault.restore()
-        except (RuntimeError, NotSo, psycopg.Error, ValueError):  # not everybody is back
+            return undo()
+        except (RuntimeError, NotSo, psycopg.Error, ValueError):
             if time.monotonic() > deadline:
                 raise
             time.sleep(1)

@@ -10,6 +10,10 @@ from faults.budget import Course, broken, gaps
 from faults.fault import Fault
 from faults.history import History, Outcome
 from faults.judgement import Problem
+from faults.rules_rows import acknowledged
+
+STEP_SECONDS = 0.5
+BEFORE_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,12 @@ class Verdict:
             "errors": dict(self.errors),
             "rows": {outcome.value: count for outcome, count in self.outcomes.items()},
             "seconds_until_whole": self.settled,
+            "course": {
+                "healed": self.course.healed - self.course.injected,
+                "stable": None if self.course.stable is None else self.course.stable - self.course.injected,
+                "ended": self.course.ended - self.course.injected,
+            },
+            "acknowledged": rates(self.history, self.course),
             "timelines": [self.course.timeline, self.timeline],
         }
 
@@ -65,3 +75,15 @@ class Verdict:
         parts = [f"{type(self.fault).__name__}: gaps {felt}", f"errors {failed}", f"rows {counts}", f"whole {stable}"]
         parts += [f"timeline {self.course.timeline} -> {self.timeline}", self.fault.told()]
         return "\n".join(["; ".join(filter(None, parts)), *map(str, self.problems)])
+
+
+def rates(history: History, course: Course) -> dict[str, Any]:
+    """How many rows each endpoint was acknowledged in every half second, from some time before the fault on."""
+    begin = course.injected - BEFORE_SECONDS
+    steps = int((course.ended - begin) / STEP_SECONDS) + 1
+    counts = {write.endpoint: [0] * steps for write in history.writes}
+    for write in acknowledged(history):
+        step = int((write.answered - begin) // STEP_SECONDS)
+        if 0 <= step < steps:
+            counts[write.endpoint][step] += 1
+    return {"begin": -BEFORE_SECONDS, "step": STEP_SECONDS, "counts": counts}

@@ -7,9 +7,10 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from faults import aftermath, trial
+from faults import aftermath, surroundings, trial
 from faults.arena import Arena
-from faults.report import VERDICTS
+from faults.report import FOLDER, SURROUNDINGS, VERDICTS
+from faults.selection import selected
 from faults.trial import MakeFault
 from faults.verdict import Verdict
 from integration.conftest import cluster, connect, login, pytest_generate_tests
@@ -18,7 +19,7 @@ from integration.operations import WHOLE_SECONDS, is_whole
 from integration.watch import Connect, database_of_our_own, eventually, leader
 from lab import Lab
 
-__all__ = ["arena", "cluster", "connect", "happens", "login", "pytest_generate_tests"]
+__all__ = ["arena", "cluster", "connect", "happens", "login", "pytest_generate_tests", "tell"]
 
 Happens = Callable[..., Verdict]
 
@@ -29,21 +30,40 @@ def arena(cluster: Cluster, connect: Connect) -> Iterator[Arena]:
     for name in database_of_our_own(connect, cluster, "faults_verification"):
         found = Arena(Lab(os.environ["MOLECULE_SCENARIO_NAME"]), cluster, connect, name)
         aftermath.prepare(found, leader(connect, cluster).name)
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        SURROUNDINGS.write_text(json.dumps(surroundings.describe(found)))
         yield found
         eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
 
 
 @pytest.fixture
-def happens(arena: Arena, request: pytest.FixtureRequest) -> Happens:
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Prints at once, whether the test goes well or not."""
+
+    def tell(line: str) -> None:
+        with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            print(f"\n{line}", flush=True)
+
+    return tell
+
+
+@pytest.fixture
+def happens(arena: Arena, tell: Callable[[str], None], request: pytest.FixtureRequest) -> Happens:
     """Have a fault happen; its verdict is printed in any case."""
 
-    def happens(make: MakeFault, options: str = "") -> Verdict:
+    def happens(make: MakeFault, options: str = "", test: str = request.node.originalname) -> Verdict:
         verdict = trial.run(arena, make, options)
-        with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-            print(f"\n{verdict}", flush=True)
-        VERDICTS.parent.mkdir(parents=True, exist_ok=True)
+        tell(str(verdict))
         with VERDICTS.open("a") as kept:
-            kept.write(json.dumps({"test": request.node.originalname, **verdict.as_dict()}) + "\n")
+            kept.write(json.dumps({"test": test, **verdict.as_dict()}) + "\n")
         return verdict
 
     return happens
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What the run consists of; whoever names tests gets these."""
+    which = os.environ.get("MATRIARCH_FAULTS", "all" if any("::" in word for word in config.args) else "short")
+    left = [item for item in items if not selected(item.name, which)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]

@@ -9,6 +9,7 @@ from faults.nemesis.bystanders import (
     KilledEtcd,
     KilledHaproxy,
     KilledPooler,
+    ProxiesReloaded,
     StandbyIsolated,
     StandbyPowerCut,
 )
@@ -39,3 +40,7 @@ def test_A17_pooler_killed(happens: Happens) -> None:
 
 def test_B04_standby_isolated(happens: Happens) -> None:
     assert happens(StandbyIsolated).problems == []
+
+
+def test_G03_proxies_reloaded(happens: Happens) -> None:
+    assert happens(ProxiesReloaded).problems == []

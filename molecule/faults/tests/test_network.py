@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from faults.nemesis.network import (
     EtcdPeersParted,
+    LeaderInMinority,
     LeaderIsolated,
     LeaderWithoutEtcd,
     LeaderWithoutStandbys,
@@ -39,3 +40,7 @@ def test_B09_rest_of_the_leader_blocked(happens: Happens) -> None:
 
 def test_B10_a_third_of_all_packets_lost(happens: Happens) -> None:
     assert happens(LossyNetwork).problems == []
+
+
+def test_B07_leader_and_clients_in_the_minority(happens: Happens) -> None:
+    assert happens(LeaderInMinority).problems == []

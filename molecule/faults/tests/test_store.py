@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from faults.nemesis.store import EtcdWithoutMajority, EtcdWithoutMajorityAndAStandbyDies, EtcdWithoutMajorityNorFailsafe
+from faults.nemesis.store import (
+    EtcdDiskSlow,
+    EtcdFull,
+    EtcdMemberWiped,
+    EtcdWithoutMajority,
+    EtcdWithoutMajorityAndAStandbyDies,
+    EtcdWithoutMajorityNorFailsafe,
+)
 from faults.verdict import Verdict
 
 Happens = Callable[..., Verdict]
@@ -20,3 +27,15 @@ def test_C02_no_majority_and_a_standby_dies(happens: Happens) -> None:
 
 def test_C03_no_majority_without_failsafe_mode(happens: Happens) -> None:
     assert happens(EtcdWithoutMajorityNorFailsafe).problems == []
+
+
+def test_C04_etcd_without_room(happens: Happens) -> None:
+    assert happens(EtcdFull).problems == []
+
+
+def test_C06_etcd_on_slow_disks(happens: Happens) -> None:
+    assert happens(EtcdDiskSlow).problems == []
+
+
+def test_C07_etcd_member_wiped(happens: Happens) -> None:
+    assert happens(EtcdMemberWiped).problems == []

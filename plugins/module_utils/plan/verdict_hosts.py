@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Finding, Status
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.remedies import (
     bring_back,
+    clone_again,
     converge,
     journal,
     listed,
     restart,
 )
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.removal import slot_name
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.words import size
 
 
@@ -90,11 +92,14 @@ def certificates_that_run_out(status: Status) -> Iterator[Finding]:
 
 
 def lost_slots(status: Status) -> Iterator[Finding]:
+    """A member that has no other source for that WAL runs, but does not stream: only a new copy brings it back."""
+    stuck = {slot_name(member.name): member.name for member in status.standbys() if member.state == "running"}
     for host, instance in status.instances():
         for slot in instance.slots:
             if slot.lost:
                 problem = f"its replication slot {slot.name} has lost WAL that its reader needs"
-                yield Finding(host, problem, journal("patroni", [host]))
+                then = clone_again(stuck[slot.name]) if slot.name in stuck else journal("patroni", [host])
+                yield Finding(host, problem, then)
 
 
 def slots_that_keep_much(status: Status) -> Iterator[Finding]:

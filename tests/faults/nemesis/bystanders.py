@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
-from faults.load import POOLED
+from faults.load import DIRECT, POOLED, RW
 
 
 class KilledService(Fault):
@@ -100,3 +100,30 @@ class StandbyIsolated(StandbyPowerCut):
 
     def heal(self) -> None:
         self.arena.lab.heal(self.standbys[0])
+
+
+class ProxiesReloaded(Fault):
+    """Every proxy reads its configuration again, several times, while clients are in the middle of their work."""
+
+    seconds = 5.0
+    times: ClassVar[int] = 4
+    workers: str = ""
+
+    def _workers(self) -> str:
+        return self.arena.shell(self.leader, "pgrep --parent $(systemctl show -P MainPID haproxy)")
+
+    def inject(self) -> None:
+        self.workers = self._workers()
+        for _number in range(self.times):
+            for name in self.arena.names:
+                self.arena.run(name, "systemctl", "reload", "haproxy", "pgbouncer@rw", "pgbouncer@ro")
+
+    def acts(self) -> bool:
+        return not set(self.workers.split()).issuperset(self._workers().split())
+
+    def heal(self) -> None:
+        """There is nothing to undo."""
+
+    def budget(self) -> Budget:
+        allowed = GENEROUS * self.arena.bound("clean_stop")
+        return Budget(gap=gap(allowed), errors={POOLED: 0, RW: 0, DIRECT: 0}, leadership="stays")

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
+
 import psycopg
 from client_load import Session
 from faults.arena import Arena, until
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
 from faults.load import POOLED, open_session
-from integration.operations import HELD_SECONDS, play
+from integration.operations import HELD_SECONDS, WHOLE_SECONDS, is_whole, play, standing
 
 MOVE = "patronictl -c /etc/patroni/config.yml switchover --leader {leader} --candidate {candidate} --force"
 ARCHIVER_SECONDS = 60
 RECEIVER = "SELECT pid FROM pg_stat_wal_receiver"
+NO_NAMES = "cp -p /etc/resolv.conf /run/resolv.conf.own; echo nameserver 192.0.2.1 > /etc/resolv.conf"
+NAMES = "! test -e /run/resolv.conf.own || cat /run/resolv.conf.own > /etc/resolv.conf"
+
+
+def hand_over(arena: Arena, leader: str, candidate: str) -> None:
+    """As a part of something else: once all is whole, and until all is."""
+    until("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(arena.cluster))
+    arena.shell(leader, MOVE.format(leader=leader, candidate=candidate))
+    until(f"{candidate} leads", WHOLE_SECONDS, lambda: is_whole(arena.cluster) and leads(arena) == candidate)
+
+
+def leads(arena: Arena) -> str:
+    return standing(arena.connect, arena.cluster)[0].name
 
 
 class Demoted(Fault):
@@ -29,10 +45,12 @@ class Demoted(Fault):
 
     def prepare(self) -> None:
         """Sessions that have been served by the leader, and hold no transaction."""
-        for _number in range(self.idle_clients):
-            session = open_session(self.arena.cluster, POOLED, self.arena.database)
-            session.execute("SELECT 1")
-            self.idle.append(session)
+        self.idle = [self._served() for _number in range(self.idle_clients)]
+
+    def _served(self) -> Session:
+        session = open_session(self.arena.cluster, POOLED, self.arena.database)
+        session.execute("SELECT 1")
+        return session
 
     def inject(self) -> None:
         self.arena.shell(self.leader, MOVE.format(leader=self.leader, candidate=self.standbys[0]))
@@ -46,11 +64,14 @@ class Demoted(Fault):
     def restore(self) -> None:
         """Who was idle now asks the new leader, and has to be answered."""
         while self.idle:
-            with self.idle.pop() as session:
-                try:
-                    session.execute("CREATE TEMPORARY TABLE mine () ON COMMIT DROP")
-                except psycopg.Error as error:
-                    self.failures.append(str(error))
+            self._ask(self.idle.pop())
+
+    def _ask(self, session: Session) -> None:
+        with session:
+            try:
+                session.execute("CREATE TEMPORARY TABLE mine () ON COMMIT DROP")
+            except psycopg.Error as error:
+                self.failures.append(str(error))
 
     def budget(self) -> Budget:
         return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), leadership="moves")
@@ -77,6 +98,66 @@ class DemotedWhileArchivingFails(Demoted):
 
     def told(self) -> str:
         return ""
+
+
+class DemotedWithoutNames(Demoted):
+    """The same while no name can be resolved: the cluster knows addresses."""
+
+    idle_clients = 0
+
+    def inject(self) -> None:
+        for name in self.arena.names:
+            self.arena.shell(name, NO_NAMES)
+        super().inject()
+
+    def acts(self) -> bool:
+        asked = self.arena.shell(self.leader, "timeout 2 getent hosts deb.debian.org || echo unknown")
+        return asked == "unknown" and super().acts()
+
+    def heal(self) -> None:
+        for name in self.arena.names:
+            self.arena.shell(name, NAMES)
+
+    def told(self) -> str:
+        return ""
+
+
+class PromotionTakesLong(Demoted):
+    """The new leader looks for segments in an archive that takes its time, before it is promoted."""
+
+    idle_clients = 0
+    looks: ClassVar[str] = "sleep 5; false"
+    allowed_seconds: ClassVar[float] = 30.0
+
+    def prepare(self) -> None:
+        self.arena.configure(postgresql__recovery_conf__restore_command=self.looks)
+        for name in self.standbys:
+            self.arena.until_sql(name, "SELECT current_setting('restore_command')", self.looks)
+
+    def restore(self) -> None:
+        self.arena.configure(postgresql__recovery_conf=None)
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(self.allowed_seconds), leadership="moves")
+
+    def told(self) -> str:
+        return ""
+
+
+class DemotedBeforeAMob(Demoted):
+    """Hundreds of pooled clients want something of the new leader at the same time."""
+
+    idle_clients = 300
+    at_a_time: ClassVar[int] = 50
+
+    def restore(self) -> None:
+        mob, self.idle = self.idle, []
+        with ThreadPoolExecutor(self.at_a_time) as pool:
+            list(pool.map(self._ask, mob))
+
+    def prepare(self) -> None:
+        with ThreadPoolExecutor(self.at_a_time) as pool:
+            self.idle = list(pool.map(lambda _number: self._served(), range(self.idle_clients)))
 
 
 class CandidateReceivesNothing(Fault):

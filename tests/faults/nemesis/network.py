@@ -54,6 +54,18 @@ class Blocked(Fault):
         return f"{self.dropped} packets dropped"
 
 
+class LeaderInMinority(Blocked):
+    """The leader is parted from the other members, but not from clients: those on its side are acknowledged nothing."""
+
+    ports = ()
+    seconds = 60.0
+
+    def budget(self) -> Budget:
+        # Pooled clients on its side are held for as long as the pooler has patience.
+        allowed = GENEROUS * self.arena.bound("host_lost_with_etcd_leader")
+        return Budget(gap=gap(allowed, RW, DIRECT), leadership="moves")
+
+
 class LeaderWithoutEtcd(Blocked):
     """The leader reaches no majority of etcd. With failsafe mode it asks the members, and stays."""
 

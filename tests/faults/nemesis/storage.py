@@ -5,8 +5,7 @@ from __future__ import annotations
 from faults.arena import DATA, until
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
-from faults.nemesis.handover import MOVE
-from integration.operations import WHOLE_SECONDS, is_whole, standing
+from faults.nemesis.handover import hand_over, leads
 
 ROOM = 128  # MiB, beside what is there
 # A volume of its own for WAL, in memory: what is in it does not survive a power cut, but is as full as a disk.
@@ -47,13 +46,8 @@ class WalVolumeFull(Fault):
         """A standby gets such a volume, and then leads."""
         chosen = self.standbys[0]
         self._while_stopped(chosen, OWN_VOLUME)
-        until("the standby is back", WHOLE_SECONDS, lambda: is_whole(self.arena.cluster))
-        self.arena.shell(self.leader, MOVE.format(leader=self.leader, candidate=chosen))
-        until("it leads", WHOLE_SECONDS, lambda: is_whole(self.arena.cluster) and self._leads() == chosen)
+        hand_over(self.arena, self.leader, chosen)
         self.leader, self.standbys = chosen, self.arena.others(chosen)
-
-    def _leads(self) -> str:
-        return standing(self.arena.connect, self.arena.cluster)[0].name
 
     def _while_stopped(self, name: str, script: str) -> None:
         self.arena.run(name, "systemctl", "stop", "patroni")
@@ -84,7 +78,7 @@ class WalVolumeFull(Fault):
 
     def restore(self) -> None:
         for name in self.arena.names:
-            if name != self._leads() and self.arena.shell(name, f"mountpoint -q {DATA}/pg_wal && echo own || :"):
+            if name != leads(self.arena) and self.arena.shell(name, f"mountpoint -q {DATA}/pg_wal && echo own || :"):
                 self._while_stopped(name, AS_BEFORE)
 
     def budget(self) -> Budget:

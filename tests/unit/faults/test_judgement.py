@@ -12,6 +12,7 @@ import pytest
 from faults.budget import Budget, Course, broken, gaps
 from faults.history import Aftermath, Fork, History, Outcome, Place, Read, Row, Sample, Write
 from faults.judgement import judge
+from faults.verdict import rates
 
 NO_LIMITS = Budget()
 COURSE = Course(injected=10, healed=20, stable=25, ended=30, leader="db1", timeline=1)
@@ -218,3 +219,16 @@ def test_leadership_that_stays():
 
 def test_nothing_acknowledged_shows_nothing():
     assert found(replace(GOOD, writes=[write(4, 16, outcome=Outcome.FAILED)])) == {"idle"}
+
+
+def test_acknowledgements_are_counted_by_the_half_second():
+    told = rates(GOOD, COURSE)
+    assert (told["begin"], told["step"]) == (-3.0, 0.5)
+    counts = told["counts"]["rw"]
+    assert {number / 2 - 3: count for number, count in enumerate(counts) if count} == {
+        -2.0: 1,
+        0.0: 1,
+        11.0: 1,
+        19.0: 1,
+    }
+    assert len(counts) == 47

@@ -5,14 +5,24 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from faults.report import HEADINGS, markdown, page, rows
+from faults.page import page
+from faults.plots import acknowledgements, phase_bar
+from faults.report import HEADINGS, bench_chapters, chapters, markdown, rows
+from pauses import Phase
+
+SURROUNDINGS = {"machine": "2 cores", "patroni": "4.0"}
 
 
 def verdict(test="test_A10_power_cut", gap=20.0, problems=(), whole=2.0, errors=1):
     gaps = {"pooled-rw": gap, "rw": gap + 1}
     return {
         "test": test,
+        "told": "",
+        "course": {"healed": 20.0, "stable": whole, "ended": 30.0},
+        "acknowledged": {"begin": -3.0, "step": 0.5, "counts": {"pooled-rw": [4, 0, 2], "rw": [1, 0, 1]}},
         "problems": list(problems),
         "gaps": gaps,
         "errors": {"rw": errors},
@@ -32,7 +42,43 @@ def test_what_was_bad_is_said():
     assert (row[2], row[7], row[8]) == ("1 with problems", "in 1 runs", "never")
 
 
-@pytest.mark.parametrize("shown", [markdown, page])
-def test_every_fault_is_shown(shown):
-    text = shown(rows([verdict(), verdict("test_B01_leader_isolated")]))
-    assert all(word in text for word in (*HEADINGS, "A10 power cut", "B01 leader isolated"))
+def test_every_fault_is_in_both_reports():
+    verdicts = [verdict(), verdict("test_B01_leader_isolated", problems=["gap: <long>"])]
+    table = rows(verdicts)
+    told = markdown(table, SURROUNDINGS)
+    shown = page("Faults", "meaning", SURROUNDINGS, [HEADINGS, *table], chapters(verdicts))
+    for word in (*HEADINGS, "A10 power cut", "B01 leader isolated", "2 cores"):
+        assert word in told
+        assert word in shown
+    assert "gap: &lt;long&gt;" in shown
+    assert shown.count("<svg") == len(verdicts)
+
+
+def test_the_newest_run_is_drawn():
+    (chapter,) = chapters([verdict(), {**verdict(), "told": "the newest"}])
+    assert chapter.remarks == ["the newest"]
+
+
+@pytest.mark.parametrize("whole", [2.0, None])
+def test_a_picture_has_every_endpoint_and_shows_where_nothing_was_acknowledged(whole):
+    picture = acknowledgements(verdict(whole=whole))
+    assert all(f">{endpoint}<" in picture for endpoint in ("pooled-rw", "rw"))
+    # Columns end at the height that they stand for: full, on the ground, half.
+    assert [f"V{part.split('h')[0]}h" for part in picture.split("V")[1:4]] == ["V4.0h", "V34.0h", "V19.0h"]
+    assert ("#b5555f" in picture) == (whole is not None)
+
+
+def test_phases_share_a_bar_by_their_time():
+    picture = phase_bar([Phase("stop", 300.0, 0.75), Phase("settle", 100.0, None)])
+    assert 'width="645.0"' in picture
+    assert 'width="215.0"' in picture
+    assert "stop: 300 ms" in picture
+
+
+def test_benchmarks_are_shown_where_they_ran(tmp_path):
+    assert bench_chapters(tmp_path) == []
+    (tmp_path / "switchover.json").write_text(json.dumps({"phases": [{"stop": 300.0, "total_pause": 400.0}]}))
+    (tmp_path / "overhead.txt").write_text("way tps")
+    switchover, overhead = bench_chapters(tmp_path)
+    assert "<svg" in switchover.picture
+    assert overhead.remarks == ["way tps"]

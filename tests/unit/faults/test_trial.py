@@ -85,7 +85,7 @@ def test_a_restoration_is_tried_again(monkeypatch):
         if answer := next(answers):
             raise answer
 
-    trial.restore(fake(restore=restore))
+    trial.insist(restore)
     assert list(answers) == []
 
 

@@ -315,6 +315,21 @@ def test_a_dead_host_is_named_before_what_follows_from_it() -> None:
     assert {each["next"] for each in reasons} == {"bring it back, then ansible-playbook site.yml --limit pg3"}
 
 
+@pytest.mark.parametrize(
+    ("state", "then"),
+    [
+        ("running", "ansible-playbook member.yml -e member=pg2 -e state=reinitialized"),
+        ("in archive recovery", "journalctl -u patroni -n 50, on pg1"),
+    ],
+)
+def test_only_a_member_without_another_source_of_wal_is_cloned_again(state: str, then: str) -> None:
+    case = Case()
+    case.members["pg2"].update(state=state)
+    postgres("pg1", slots=[fake.slot(wal_status="lost", retained_bytes=None)])(case)
+    reasons = case.judge().reasons()
+    assert then in [each["next"] for each in reasons if "has lost WAL" in each["problem"]]
+
+
 def test_without_strictness_the_leader_goes_on_alone() -> None:
     case = Case(sync=Sync("quorum", strict=False))
     for name in ("pg2", "pg3"):
