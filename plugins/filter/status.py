@@ -18,7 +18,9 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.verdict i
 
 T = TypeVar("T")
 
-REPORT = frozenset({"poolers", "haproxy", "certificates", "postgres", "backups", "following", "units", "problems"})
+REPORT = frozenset(
+    {"poolers", "haproxy", "certificates", "volumes", "postgres", "backups", "following", "units", "problems"}
+)
 
 
 def status_hosts(

@@ -147,7 +147,8 @@ host:
       type: dict
       sample: {"5432": {addresses: [0.0.0.0], pid: 812, process: postgres, unit: patroni.service}, "8008": null}
     data_directory:
-      description: C(path), C(exists), C(empty), C(owner), first C(entries), C(version) and C(system_identifier).
+      description: C(path), C(exists), C(empty), C(owner), first C(entries), C(version), C(system_identifier) and
+        C(wal_elsewhere), where C(pg_wal) leads to as a link.
       type: dict
     etcd_data_directory:
       description: C(path), C(exists), C(empty), C(owner), first C(entries) and C(has_member).

@@ -29,6 +29,10 @@ options:
     type: list
     elements: path
     default: []
+  volumes:
+    description: Paths by what they are for, whose file systems are wanted. Those that do not exist are left out.
+    type: dict
+    default: {}
   postgres_socket:
     description: The directory of PostgreSQL's unix socket, where V(postgres) is let in; not asked unless given.
     type: path
@@ -60,6 +64,7 @@ EXAMPLES = r"""
       ro: {socket_directory: /run/pgbouncer-ro, port: 6433}
     haproxy_socket: /run/haproxy/admin.sock
     certificates: [/etc/matriarch/tls/host.crt]
+    volumes: {data: /var/lib/postgresql/17/main, log: /var/log}
     postgres_socket: /run/postgresql
     units: [patroni.service, etcd.service]
 """
@@ -135,6 +140,30 @@ certificates:
     days_left:
       description: Full days until then, negative when it has expired.
       type: int
+volumes:
+  description: The file systems of the paths, one for each; none when they cannot be read.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    holds:
+      description: Those of O(volumes) that lie there.
+      type: dict
+    free_bytes:
+      description: What is left for ordinary users.
+      type: int
+    total_bytes:
+      description: Its size.
+      type: int
+    free_files:
+      description: How many files it still takes.
+      type: int
+    total_files:
+      description: How many files it can have; 0 where that has no end.
+      type: int
+    read_only:
+      description: Whether it is mounted so.
+      type: bool
 postgres:
   description: PostgreSQL, null when it was not asked or does not answer.
   returned: success
@@ -184,6 +213,9 @@ postgres:
           C(sent_lag_bytes), C(flush_lag_bytes), C(replay_lag_bytes) and C(replay_lag_seconds) (null when idle).
       type: list
       elements: dict
+    damaged_pages:
+      description: How often a page was read that does not fit its checksum, by database, since PostgreSQL started.
+      type: dict
     slots:
       description: The replication slots, with C(name), C(type), C(active), C(retained_bytes) and C(wal_status).
       type: list
@@ -276,6 +308,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.certif
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.haproxy import HaproxySocket
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.instance import Instance
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.pgbouncer import PoolerConsole
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.volumes import volumes
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.following import read_following
 
@@ -288,6 +321,7 @@ ARGUMENTS: dict[str, Any] = {
     "poolers": {"type": "dict", "default": {}},
     "haproxy_socket": {"type": "path"},
     "certificates": {"type": "list", "elements": "path", "default": []},
+    "volumes": {"type": "dict", "default": {}},
     "postgres_socket": {"type": "path"},
     "postgres_port": {"type": "int", "default": 5432},
     "follows": {"type": "bool", "default": False},
@@ -337,6 +371,7 @@ def postgres(socket_directory: str, port: int) -> dict[str, Any]:
             **instance.transactions(),
             "replication": instance.replication(),
             "slots": instance.slots(),
+            **instance.damaged_pages(),
         }
 
 
@@ -370,6 +405,7 @@ def run(params: Mapping[str, Any]) -> dict[str, Any]:
         "poolers": {name: ask(f"pooler {name}", partial(pooler, where)) for name, where in params["poolers"].items()},
         "haproxy": ask("haproxy", partial(haproxy, proxy)) if proxy else None,
         "certificates": [each for each in certificates if each],
+        "volumes": ask("volumes", partial(volumes, params["volumes"])) or [],
         "postgres": ask("postgres", partial(postgres, socket, port)) if socket else None,
         "following": ask("following", partial(following, socket, port)) if socket and params["follows"] else None,
         "backups": ask("backups", partial(told, settings, datetime.now(UTC))) if settings else None,

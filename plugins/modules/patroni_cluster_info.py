@@ -97,6 +97,10 @@ options:
         description: A standby cluster has not replayed what the archive holds, and its last commit is older.
         type: float
         default: 900.0
+      free_percent:
+        description: A file system that holds data, WAL or logs has less left, of its bytes or its files.
+        type: float
+        default: 10.0
 author:
   - The Matriarch authors (@matriarch)
 """
@@ -321,6 +325,10 @@ instances:
   type: dict
 certificates:
   description: The certificates of each host that answered, by host.
+  returned: with O(etcd_urls) or O(hosts)
+  type: dict
+volumes:
+  description: The file systems that hold what each member's host that answered keeps, by host.
   returned: with O(etcd_urls) or O(hosts)
   type: dict
 following:

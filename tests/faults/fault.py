@@ -20,6 +20,8 @@ class Fault(ABC):
     """How long it lasts."""
     until_moved: ClassVar[bool] = False
     """Whether it may end as soon as another member takes the writes of pooled clients."""
+    reported: str = ""
+    """What the status tells while it lasts, where that is asked."""
 
     def __init__(self, arena: Arena, leader: str) -> None:
         self.arena, self.leader, self.standbys = arena, leader, arena.others(leader)

@@ -60,6 +60,7 @@ class Cluster:
     vip: str
     repositories: int = 0
     """How many hold its backups."""
+    wal_directory: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -140,7 +141,8 @@ def cluster(name: str, sources: tuple[str, ...], groups: Mapping[str, list[str]]
         postgres=tuple(machine(host, hosts[host]) for host in own["postgres"]),
         proxy=tuple(machine(host, hosts[host]) for host in own["proxy"]),
         vip=str(hosts[own["proxy"][0]].get("pgcluster_vip", "")).partition("/")[0],
-        repositories=hosts[own["postgres"][0]]["repositories"],
+        repositories=first["repositories"],
+        wal_directory=first.get("pgcluster_wal_directory", ""),
     )
 
 

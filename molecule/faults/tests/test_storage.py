@@ -1,14 +1,76 @@
-"""Disks that are full (faults D01 ...)."""
+"""Disks that are full, slow, hung or broken (faults D01 ...)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from faults.nemesis.storage import WalVolumeFull
+from faults.arena import Arena
+from faults.nemesis.storage import (
+    BALLAST,
+    DiskFull,
+    FlippedByte,
+    Hung,
+    InodesUsedUp,
+    ReadOnly,
+    Slow,
+    StandbysDiskFull,
+    WalVolumeFull,
+)
 from faults.verdict import Verdict
+from integration.operations import play
 
+MAKES_BALLAST = "matriarch.pgcluster.patroni : Keep room back for the day when the disk is full"
 Happens = Callable[..., Verdict]
 
 
+def tells(verdict: Verdict, *words: str) -> None:
+    """The status, while the fault lasts."""
+    assert [word for word in words if word not in verdict.fault.reported] == [], verdict.fault.reported
+
+
+def test_D01_disk_of_the_leader_full(happens: Happens, arena: Arena) -> None:
+    """With its ballast gone PostgreSQL starts, and the next run makes it anew."""
+    verdict = happens(DiskFull)
+    assert verdict.problems == []
+    tells(verdict, " left (", "less than 10 %")
+    assert f"rm {BALLAST}".replace("*", "17") in verdict.fault.reported
+    assert play(arena.cluster, "site").changes == [MAKES_BALLAST]
+    assert arena.shell(verdict.fault.leader, f"ls {BALLAST}") != ""
+
+
 def test_D02_volume_of_wal_full(happens: Happens) -> None:
-    assert happens(WalVolumeFull).problems == []
+    verdict = happens(WalVolumeFull)
+    assert verdict.problems == []
+    tells(verdict, "(wal) has ", "less than 10 %")
+
+
+def test_D03_disk_of_a_standby_full(happens: Happens) -> None:
+    verdict = happens(StandbysDiskFull)
+    assert verdict.problems == []
+    tells(verdict, " left (", "less than 10 %")
+
+
+def test_D04_disk_of_the_leader_slow(happens: Happens) -> None:
+    assert happens(Slow).problems == []
+
+
+def test_D05_disk_of_the_leader_hangs(happens: Happens) -> None:
+    assert happens(Hung).problems == []
+
+
+def test_D06_disk_of_the_leader_fails(happens: Happens) -> None:
+    verdict = happens(ReadOnly)
+    assert verdict.problems == []
+    tells(verdict, "nothing can be written to the file system of")
+
+
+def test_D07_byte_flipped_on_a_standby(happens: Happens) -> None:
+    verdict = happens(FlippedByte)
+    assert verdict.problems == []
+    tells(verdict, "did not fit its checksum")
+
+
+def test_D08_inodes_of_the_leader_used_up(happens: Happens) -> None:
+    verdict = happens(InodesUsedUp)
+    assert verdict.problems == []
+    tells(verdict, "takes no more than")

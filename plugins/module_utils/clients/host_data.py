@@ -42,14 +42,18 @@ def _owner(path: Path) -> str:
 
 
 def data_directory(root: Path, name: str) -> dict[str, Any]:
-    """A PostgreSQL data directory: as `directory`, with its major version and system identifier (text, 64 bits)."""
+    """A PostgreSQL data directory: as `directory`, with its major version and system identifier (text, 64 bits).
+
+    `wal_elsewhere` is where pg_wal leads to, where it is a link.
+    """
     path = root / name.lstrip("/")
-    version = path / "PG_VERSION"
+    version, wal = path / "PG_VERSION", path / "pg_wal"
     return {
         **directory(path),
         "path": name,
         "version": version.read_text(encoding="ascii", errors="replace").strip() if version.is_file() else None,
         "system_identifier": _system_identifier(path / "global/pg_control"),
+        "wal_elsewhere": str(wal.readlink()) if wal.is_symlink() else None,
     }
 
 

@@ -79,6 +79,12 @@ SLOTS = f"""
     FROM pg_replication_slots ORDER BY slot_name
 """
 
+# Since PostgreSQL started, or recovered from a crash.
+DAMAGED_PAGES = """
+    SELECT coalesce(json_object_agg(coalesce(datname, 'shared objects'), checksum_failures), '{}') AS damaged_pages
+    FROM pg_stat_database WHERE checksum_failures > 0
+"""
+
 
 class Instance(AbstractContextManager["Instance"]):
     """One connection as *postgres*. *timeout*, in seconds, holds for connecting and for each answer.
@@ -134,6 +140,10 @@ class Instance(AbstractContextManager["Instance"]):
     def slots(self) -> list[dict[str, Any]]:
         """The replication slots, and how many bytes of WAL each keeps."""
         return self._rows("replication slots", SLOTS)
+
+    def damaged_pages(self) -> dict[str, Any]:
+        """How often a page was read that does not fit its checksum, by database; nothing where all do."""
+        return self._first("damaged pages", DAMAGED_PAGES)
 
     def _first(self, subject: str, statement: str) -> dict[str, Any]:
         return self._rows(subject, statement)[0]

@@ -36,6 +36,7 @@ class Directory:
     entries: tuple[str, ...] = ()
     version: str | None = None
     system_identifier: str | None = None
+    wal_elsewhere: str | None = None
     has_member: bool = False
 
     @property
@@ -141,6 +142,7 @@ def _directory(directory: object) -> Directory:
         entries=_texts(known.get("entries")),
         version=_text(known.get("version")),
         system_identifier=_text(known.get("system_identifier")),
+        wal_elsewhere=_text(known.get("wal_elsewhere")),
         has_member=known.get("has_member") is True,
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_status import BackupStatus
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.following import Following
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.volume import Volume
 
 GROUPS = ("etcd", "postgres", "proxy")
 RUNS = "active"
@@ -90,7 +91,7 @@ class Slot:
 class Instance:
     """The PostgreSQL of a host as it tells itself. `lag_seconds`: how old its data is; None for a primary.
 
-    `waiting_segments`: WAL that waits to be archived.
+    `waiting_segments`: WAL that waits to be archived. `damaged_pages`: how often one was read, by database.
     """
 
     in_recovery: bool | None = None
@@ -98,6 +99,7 @@ class Instance:
     slots: tuple[Slot, ...] = ()
     archiving_fails: str = ""
     waiting_segments: int = 0
+    damaged_pages: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ class HostReport:
     proxy: Proxy | None = None
     poolers: tuple[Pooler, ...] = ()
     certificates: tuple[Certificate, ...] = ()
+    volumes: tuple[Volume, ...] = ()
     instance: Instance | None = None
     backups: BackupStatus | None = None
     following: Following | None = None
@@ -143,6 +146,7 @@ def _host(host: Mapping[str, Any]) -> HostReport:
         proxy=_proxy(told["haproxy"], reasons),
         poolers=poolers,
         certificates=tuple(Certificate(c["path"], c["days_left"], c["not_after"]) for c in told["certificates"]),
+        volumes=tuple(map(Volume.parse, told["volumes"])),
         instance=_instance(told["postgres"]) if told["postgres"] else None,
         backups=BackupStatus.parse(told["backups"]) if told["backups"] else None,
         following=Following.parse(told["following"]) if told["following"] else None,
@@ -168,7 +172,14 @@ def _instance(told: Mapping[str, Any]) -> Instance:
     slots = (Slot(s["name"], s["active"], s["wal_status"] == LOST, s["retained_bytes"] or 0) for s in told["slots"])
     archiver = told["archiver"]
     waiting = archiver["ready_files"] if archiver["enabled"] else 0
-    return Instance(told["in_recovery"], told["replay_lag_seconds"], tuple(slots), _archiving(archiver), waiting)
+    return Instance(
+        told["in_recovery"],
+        told["replay_lag_seconds"],
+        tuple(slots),
+        _archiving(archiver),
+        waiting,
+        told["damaged_pages"],
+    )
 
 
 def _archiving(told: Mapping[str, Any]) -> str:

@@ -60,6 +60,9 @@ class Wish:
     development: bool
     client_networks: tuple[str, ...] | None
     units: tuple[str, ...]
+    data_directory: str
+    wal_directory: str
+    restores_replicas: bool
 
     @property
     def groups(self) -> Mapping[str, Mapping[str, str]]:
@@ -98,6 +101,9 @@ def parse_wish(wish: Mapping[str, Any]) -> Wish:
         development=bool(wish.get("development", False)),
         client_networks=None if networks is None else tuple(map(str, networks)),
         units=tuple(wish.get("units", OWN_UNITS)),
+        data_directory=str(wish.get("data_directory") or ""),
+        wal_directory=str(wish.get("wal_directory") or ""),
+        restores_replicas=bool(wish.get("restores_replicas", False)),
     )
 
 

@@ -21,6 +21,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host_rep
     Pooler,
     Proxy,
 )
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.volume import Volume
 
 CLUSTER = "cluster"
 ETCD = "etcd"
@@ -32,6 +33,7 @@ PARTS = {
     "poolers": ("poolers", ("proxy",)),
     "instances": ("postgres", ("postgres",)),
     "certificates": ("certificates", GROUPS),
+    "volumes": ("volumes", ("postgres",)),
     "backups": ("backups", ("postgres",)),
     "following": ("following", ("postgres",)),
 }
@@ -41,7 +43,7 @@ TRUE_WORDS = frozenset({"on", "true", "yes", "1"})  # as Patroni reads them
 
 @dataclass(frozen=True)
 class Limits:
-    """From where on something is worth a word. Lags and what a slot keeps in bytes."""
+    """From where on something is worth a word. Lags and what a slot keeps in bytes; `free_percent` of a file system."""
 
     lag_bytes: int = 16 * 1024 * 1024
     lag_seconds: float = 10.0
@@ -50,6 +52,7 @@ class Limits:
     slot_bytes: int = 1024 * 1024 * 1024
     waiting_segments: int = 16
     following_seconds: float = 900.0
+    free_percent: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,10 @@ class Status:
     def instances(self) -> Iterator[tuple[str, Instance]]:
         """The PostgreSQL of each host that answers."""
         return ((name, host.instance) for name, host in self.hosts.items() if host.instance)
+
+    def volumes(self) -> Iterator[tuple[str, Volume]]:
+        """The file systems that hold the data of each member's host that answers."""
+        return ((name, each) for name, host in self.hosts.items() for each in host.volumes)
 
     def backups(self) -> Iterator[tuple[str, BackupStatus]]:
         """What each member's host that answers tells of the backups."""

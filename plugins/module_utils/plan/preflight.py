@@ -13,9 +13,10 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan import (
     preflight_cluster,
     preflight_hosts,
     preflight_inventory,
+    preflight_wal,
 )
 
-RULES = (*preflight_inventory.RULES, *preflight_cluster.RULES, *preflight_hosts.RULES)
+RULES = (*preflight_inventory.RULES, *preflight_cluster.RULES, *preflight_wal.RULES, *preflight_hosts.RULES)
 HEADINGS = {"refuse": "Nothing was changed, because:", "warn": "To be noted:"}
 
 

@@ -49,6 +49,27 @@ def clone_again(member: str) -> str:
     return f"ansible-playbook member.yml -e member={shlex.quote(member)} -e state=reinitialized"
 
 
+def hand_over(leader: str) -> str:
+    """Have another member lead, so that this one can be cloned again."""
+    return f"ansible-playbook switchover.yml, then {clone_again(leader)}"
+
+
+def make_room(path: str, host: str, *, inodes: bool = False) -> str:
+    """Find what fills a file system."""
+    unit = "--inodes" if inodes else "--human-readable"
+    return f"enlarge it, or see what fills it: du -x {unit} --max-depth=2 {shlex.quote(path)}, on {host}"
+
+
+def drop(ballast: str) -> str:
+    """Give PostgreSQL the room that was kept back for it (ballast_file)."""
+    return f"where PostgreSQL has stopped, it starts again after: rm {shlex.quote(ballast)}"
+
+
+def kernel_log(host: str) -> str:
+    """Why the kernel gave a disk up."""
+    return f"journalctl -k -p warning -n 50, on {host}; stop Patroni, repair it (fsck), mount it again, start Patroni"
+
+
 def journal(unit: str, hosts: Iterable[str]) -> str:
     """Read what a service says, on the hosts where it is in trouble."""
     return f"journalctl -u {unit} -n 50, on {listed(hosts) or 'its hosts'}"

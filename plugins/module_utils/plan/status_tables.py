@@ -17,6 +17,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host_rep
     REPLICAS_BACKEND,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proof import Proof, Trial
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.volume import Volume
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.words import moment, plain, size
 
 Answer = Mapping[str, Any]
@@ -45,7 +46,7 @@ class Table:
 
 def tables(answer: Answer) -> list[Table]:
     """Everything that there is to show, in the order in which a reader asks for it."""
-    every = (members, instances, etcd, proxies, poolers, certificates, backups, proofs, history)
+    every = (members, instances, etcd, proxies, poolers, volumes, certificates, backups, proofs, history)
     return [table for table in (show(answer) for show in every) if table.rows]
 
 
@@ -185,6 +186,23 @@ def _pooler(host: str, name: str, told: Answer | None) -> Sequence[object]:
     state = "paused" if told["paused"] else "running"
     waiting = told["clients_waiting"]
     return (host, name, state, told["clients_active"], waiting, f"{told['maxwait_seconds']:.1f} s" if waiting else "")
+
+
+def volumes(answer: Answer) -> Table:
+    """What is left of the file systems that the members write to."""
+    told = ((host, Volume.parse(each)) for host, volumes in answer["volumes"].items() for each in volumes)
+    rows = (
+        (
+            host,
+            ", ".join(each.holds),
+            each.path,
+            size(each.free_bytes),
+            size(each.total_bytes),
+            f"{each.free_percent:.0f} %",
+        )
+        for host, each in told
+    )
+    return _table("File systems", ("host", "holds", "where", "left", "of", "left in %"), rows)
 
 
 def certificates(answer: Answer) -> Table:

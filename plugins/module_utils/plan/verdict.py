@@ -20,6 +20,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan import (
     verdict_degraded,
     verdict_hosts,
     verdict_notes,
+    verdict_storage,
 )
 
 Rule = Callable[[Status], Iterator[Finding]]
@@ -31,6 +32,7 @@ RULES: Mapping[str, Sequence[Rule]] = {
         *verdict_hosts.SILENCE,
         *verdict_degraded.RULES,
         *verdict_hosts.RULES,
+        *verdict_storage.RULES,
         *verdict_backups.RULES,
     ),
     "note": (*verdict_notes.RULES, *verdict_backups.NOTES),

@@ -1,11 +1,16 @@
-"""Disks that have no room left."""
+"""Disks that have no room left, hang, are slow, fail, or hand back something else than was written."""
 
 from __future__ import annotations
 
-from faults.arena import DATA, until
+from abc import abstractmethod
+from typing import ClassVar
+
+from faults.arena import DATA, Arena, NotSo, until
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
+from faults.nemesis.disk import VOLUME, Disk, stopped
 from faults.nemesis.handover import hand_over, leads
+from integration.operations import WHOLE_SECONDS, is_whole, play, standing
 
 ROOM = 128  # MiB, beside what is there
 # A volume of its own for WAL, in memory: what is in it does not survive a power cut, but is as full as a disk.
@@ -31,35 +36,66 @@ rmdir pg_wal
 mv wal_after pg_wal
 chown postgres:postgres pg_wal
 """
-FILL = f"cd {DATA}/pg_wal && dd if=/dev/zero of=ballast bs=1M 2>/dev/null || :"
+BALLAST = f"{DATA}.ballast"
 FILLING_SECONDS = 60
+SEGMENT = 16  # MiB of WAL
+FILES = 2000  # beside those that are there
+FILL = "cd {folder} && dd if=/dev/zero of=filler bs=1M 2>/dev/null || :"
+FILL_WITH_FILES = "cd {folder} && mkdir filler && cd filler && seq 100000 | xargs touch 2>/dev/null || :"
+TRACE = "/run/slow-disk"
+NO_ROOM = "journalctl --unit=patroni --since=@{since} --output=cat | grep -c 'No space left' || :"
 
 
-class WalVolumeFull(Fault):
-    """The volume with the leader's WAL is full: PostgreSQL stops, and a standby that has room takes over."""
+def status(arena: Arena) -> str:
+    """What the playbook says."""
+    return play(arena.cluster, "status").said
+
+
+class OnOwnVolume(Fault):
+    """A standby gets a volume of its own. Where the fault is one of the leader, it then leads."""
+
+    of_leader: ClassVar[bool] = True
+    since = "0"
+
+    def __init__(self, arena: Arena, leader: str) -> None:
+        super().__init__(arena, leader)
+        self.victim = self.standbys[0]
+
+    @abstractmethod
+    def put_in(self) -> None:
+        """While the victim is stopped."""
+
+    @abstractmethod
+    def take_out(self) -> None:
+        """While the victim is stopped; nothing, where there is none."""
+
+    def prepare(self) -> None:
+        with stopped(self.arena, self.victim):
+            self.put_in()
+        until("the standby is back", WHOLE_SECONDS, lambda: is_whole(self.arena.cluster))
+        if self.of_leader:
+            hand_over(self.arena, self.leader, self.victim)
+            self.leader, self.standbys = self.victim, self.arena.others(self.victim)
+        self.since = self.arena.shell(self.victim, "date +%s")
+
+    def restore(self) -> None:
+        if leads(self.arena) == self.victim:
+            hand_over(self.arena, self.victim, self.standbys[0])
+        with stopped(self.arena, self.victim):
+            self.take_out()
+
+
+class Full(OnOwnVolume):
+    """The leader's volume is full: PostgreSQL stops, and a standby that has room takes over."""
 
     seconds = 60.0
     until_moved = True
-    since = "0"
-
-    def prepare(self) -> None:
-        """A standby gets such a volume, and then leads."""
-        chosen = self.standbys[0]
-        self._while_stopped(chosen, OWN_VOLUME)
-        hand_over(self.arena, self.leader, chosen)
-        self.leader, self.standbys = chosen, self.arena.others(chosen)
-
-    def _while_stopped(self, name: str, script: str) -> None:
-        self.arena.run(name, "systemctl", "stop", "patroni")
-        try:
-            self.arena.shell(name, script)
-        finally:
-            self.arena.run(name, "systemctl", "start", "patroni")
+    folder = VOLUME
+    fill = FILL
 
     def inject(self) -> None:
         """Segments that were kept for later are used up, too."""
-        self.since = self.arena.shell(self.leader, "date +%s")
-        self.arena.shell(self.leader, FILL)
+        self.arena.shell(self.victim, self.fill.format(folder=self.folder))
         until("PostgreSQL finds no room", FILLING_SECONDS, lambda: not self._takes_another_segment())
 
     def _takes_another_segment(self) -> bool:
@@ -70,17 +106,192 @@ class WalVolumeFull(Fault):
         return True
 
     def acts(self) -> bool:
-        journal = f"journalctl --unit=patroni --since=@{self.since} --output=cat"
-        return int(self.arena.shell(self.leader, f"{journal} | grep -c 'No space left' || :")) > 0
+        return int(self.arena.shell(self.victim, NO_ROOM.format(since=self.since))) > 0
 
     def heal(self) -> None:
-        self.arena.shell(self.leader, f"rm -f {DATA}/pg_wal/ballast")
-
-    def restore(self) -> None:
-        for name in self.arena.names:
-            if name != leads(self.arena) and self.arena.shell(name, f"mountpoint -q {DATA}/pg_wal && echo own || :"):
-                self._while_stopped(name, AS_BEFORE)
+        try:
+            self.reported = self.reported or status(self.arena)
+        finally:
+            self.arena.shell(self.victim, f"rm -rf {self.folder}/filler")
 
     def budget(self) -> Budget:
         # Filling takes its time, and clients may already wait for room in it.
         return Budget(gap=gap(FILLING_SECONDS + GENEROUS * self.arena.bound("host_lost")), leadership="moves")
+
+
+class WalVolumeFull(Full):
+    """The volume with the leader's WAL is full."""
+
+    folder = f"{DATA}/pg_wal"
+
+    def put_in(self) -> None:
+        self.arena.shell(self.victim, OWN_VOLUME)
+
+    def take_out(self) -> None:
+        self.arena.shell(self.victim, AS_BEFORE)
+
+
+class OnSmallDisk(OnOwnVolume):
+    """The victim has a small disk for its data and its WAL."""
+
+    def __init__(self, arena: Arena, leader: str) -> None:
+        super().__init__(arena, leader)
+        self.disk = Disk(arena, self.victim, ROOM, FILES)
+
+    def put_in(self) -> None:
+        self.disk.put_in()
+
+    def take_out(self) -> None:
+        if self.disk.is_in:
+            self.disk.take_out()
+
+
+class DiskFull(OnSmallDisk, Full):
+    """The leader's disk is full, which holds its data and its WAL. Without its ballast PostgreSQL runs, and follows."""
+
+    def heal(self) -> None:
+        """An operator does what the status tells; the disk is full of something else all the while."""
+        self.reported = self.reported or status(self.arena)
+        try:
+            self.arena.shell(self.victim, f"rm -f {BALLAST}")
+            until("PostgreSQL has room to follow", WHOLE_SECONDS, lambda: is_whole(self.arena.cluster))
+        finally:
+            self.arena.shell(self.victim, f"rm -f {self.folder}/filler")
+
+
+class InodesUsedUp(OnSmallDisk, Full):
+    """The leader's disk has room, but takes no more files."""
+
+    fill = FILL_WITH_FILES
+
+
+class StandbysDiskFull(OnSmallDisk, Full):
+    """A standby's disk is full: it falls behind, and nobody else feels it."""
+
+    of_leader = False
+    until_moved = False
+    seconds = 20.0
+
+    def inject(self) -> None:
+        self.arena.shell(self.victim, self.fill.format(folder=self.folder))
+        for _segment in range(ROOM // SEGMENT):
+            self.arena.sql(self.leader, "SELECT pg_switch_wal()")
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), leadership="stays")
+
+
+class ReadOnly(OnSmallDisk):
+    """The kernel finds an error on the leader's disk, and lets nothing be written to it any more."""
+
+    seconds = 60.0
+    until_moved = True
+
+    def inject(self) -> None:
+        self.arena.shell(self.victim, f"mount -o remount,abort {VOLUME}")
+
+    def acts(self) -> bool:
+        return "Read-only" in self.arena.shell(self.victim, f"cd {VOLUME} && touch probe 2>&1 || :")
+
+    def heal(self) -> None:
+        if self.disk.is_in:
+            self.reported = self.reported or status(self.arena)
+            with stopped(self.arena, self.victim):
+                self.disk.repair()
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost")), leadership="moves")
+
+
+class Hung(OnSmallDisk):
+    """What is written to the leader's disk does not return for a while."""
+
+    seconds = 40.0
+
+    def inject(self) -> None:
+        self.arena.shell(self.victim, f"fsfreeze --freeze {VOLUME}")
+
+    def acts(self) -> bool:
+        """Somebody who writes waits, and cannot be ended."""
+        writes = f"cd {VOLUME}; (touch probe > /dev/null 2>&1 &); sleep 1; ps -C touch -o stat="
+        return "D" in self.arena.shell(self.victim, writes)
+
+    def heal(self) -> None:
+        self.arena.shell(self.victim, f"fsfreeze --unfreeze {VOLUME} 2>/dev/null || :")
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(self.seconds + GENEROUS * self.arena.bound("host_lost")))
+
+
+class Slow(Fault):
+    """Every fsync of the leader's PostgreSQL takes half a second longer."""
+
+    seconds = 20.0
+    delay_ms = 500
+
+    def prepare(self) -> None:
+        self.arena.run(self.leader, "apt-get", "install", "--yes", "-qq", "strace")
+
+    def inject(self) -> None:
+        delay = f"-e trace=fdatasync,fsync -e inject=fdatasync,fsync:delay_enter={self.delay_ms}ms"
+        processes = "$(pgrep -x -u postgres postgres | sed s/^/-p/)"
+        self.arena.shell(
+            self.leader, f"systemd-run --quiet --collect --unit=slow-disk strace -f -o {TRACE} {delay} {processes}"
+        )
+
+    def acts(self) -> bool:
+        return int(self.arena.shell(self.leader, f"grep -c DELAYED {TRACE} 2>/dev/null || :") or 0) > 0
+
+    def heal(self) -> None:
+        self.arena.shell(self.leader, "systemctl stop slow-disk 2>/dev/null || :")
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost")), leadership="stays")
+
+
+class FlippedByte(Fault):
+    """A byte of a table is another one on a standby's disk: it is seen when it is read, and a new copy has it right."""
+
+    seconds = 1.0
+    count = "SELECT count(*) FROM spoiled"
+    said = ""
+
+    def prepare(self) -> None:
+        self._on(self.leader, "CREATE TABLE spoiled AS SELECT number FROM generate_series(1, 10000) AS number")
+        self._on(self.leader, "VACUUM (FREEZE) spoiled")
+        self._on(self.leader, "CHECKPOINT")
+
+    def inject(self) -> None:
+        self._replayed()
+        path = self._on(self.standbys[0], "SELECT pg_relation_filepath('spoiled')")
+        with stopped(self.arena, self.standbys[0]):
+            flip = f"printf '\\377' | dd of=$(echo {DATA})/{path} bs=1 seek=12000 conv=notrunc status=none"
+            self.arena.shell(self.standbys[0], flip)
+
+    def _replayed(self) -> None:
+        end = self.arena.sql(self.leader, "SELECT pg_current_wal_lsn()")
+        self.arena.until_sql(self.standbys[0], f"SELECT pg_last_wal_replay_lsn() >= '{end}'", "t")
+
+    def acts(self) -> bool:
+        try:
+            self._on(self.standbys[0], self.count)
+        except RuntimeError as error:
+            self.said = str(error)
+        return "invalid page" in self.said
+
+    def heal(self) -> None:
+        if self.said:
+            self.reported = self.reported or status(self.arena)
+            done = play(self.arena.cluster, "member", member=self.standbys[0], state="reinitialized")
+            if not done.ok:
+                raise NotSo(f"the standby was not cloned again: {done.tail}")
+
+    def restore(self) -> None:
+        until("the new copy has it right", WHOLE_SECONDS, lambda: self._on(self.standbys[0], self.count) == "10000")
+        self._on(self.leader, "DROP TABLE spoiled")
+
+    def _on(self, name: str, query: str) -> str:
+        return self.arena.sql(name, query, self.arena.database)
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), leadership="stays")

@@ -60,6 +60,7 @@ def postgres(*, leads: bool = False, **changes: Any) -> dict[str, Any]:
         "prepared_transactions": 0,
         "replication": [],
         "slots": [],
+        "damaged_pages": {},
         **changes,
     }
 
@@ -67,6 +68,13 @@ def postgres(*, leads: bool = False, **changes: Any) -> dict[str, Any]:
 def certificate(days_left: int = 300, path: str = "/etc/matriarch/tls/host.crt") -> dict[str, Any]:
     """One certificate."""
     return {"path": path, "subject": "CN=pg1", "not_after": "2027-11-08T12:00:00Z", "days_left": days_left}
+
+
+def volume(**changes: Any) -> dict[str, Any]:
+    """One file system that holds everything."""
+    holds = {"data": "/var/lib/postgresql/17/shop", "wal": "/var/lib/postgresql/17/shop/pg_wal", "log": "/var/log"}
+    room = {"free_bytes": 60 * 2**30, "total_bytes": 100 * 2**30, "free_files": 6000000, "total_files": 6553600}
+    return {"holds": holds, **room, "read_only": False, **changes}
 
 
 DRILLED: dict[str, Any] = {
@@ -103,6 +111,7 @@ def report(*, leader: str | None = "pg1", leads: bool = False, **changes: Any) -
         "poolers": {"rw": pooler(), "ro": pooler()},
         "haproxy": servers(leader),
         "certificates": [certificate()],
+        "volumes": [volume()],
         "postgres": postgres(leads=leads),
         "backups": backups(),
         "following": None,

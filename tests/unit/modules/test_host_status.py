@@ -19,6 +19,7 @@ STANDING = {"in_recovery": True, "timeline": 3, "receive_lsn": "0/3000060", "rep
 ARCHIVER = {"enabled": True, "failed_count": 2, "ready_files": 7}
 TRANSACTIONS = {"longest_transaction_seconds": 12.5, "prepared_transactions": 1}
 STREAMING = {"application_name": "pg2 {{ x }}", "state": "streaming"}
+DAMAGED = {"damaged_pages": {"shop": 2}}
 SLOT = {"name": "pg3", "active": False, "retained_bytes": 2**33}
 
 
@@ -29,6 +30,7 @@ def postgres(statement, _parameters):
         "pg_prepared_xacts": [TRANSACTIONS],
         "pg_stat_replication": [STREAMING],
         "pg_replication_slots": [SLOT],
+        "pg_stat_database": [DAMAGED],
         "pg_stat_wal_receiver": [STANDING],
     }
     (rows,) = (rows for view, rows in views.items() if view in statement)
@@ -54,6 +56,7 @@ def host(place):
         "poolers": {"rw": {"socket_directory": str(place), "port": 6432}},
         "haproxy_socket": str(place / "admin.sock"),
         "certificates": [issue(place / "host.crt", "/CN=pg1", days=10)],
+        "volumes": {"data": str(place)},
         "postgres_socket": str(place),
     }
     for server in running:
@@ -90,12 +93,16 @@ def test_everything_that_is_well(host, run_module, monkeypatch):
     (certificate,) = answer["certificates"]
     assert (certificate["subject"], certificate["days_left"]) == ("CN=pg1", 9)
     assert certificate["not_after"].endswith("Z")
+    (volume,) = answer["volumes"]
+    assert volume["holds"] == host["volumes"]
+    assert 0 < volume["free_bytes"] < volume["total_bytes"]
     assert answer["postgres"] == {
         **STANDING,
         "archiver": ARCHIVER,
         **TRANSACTIONS,
         "replication": [STREAMING],
         "slots": [SLOT],
+        **DAMAGED,
     }
     assert answer["units"] == {"a.service": "active", "b.service": "failed", "c.service": "not-found"}
 
@@ -105,6 +112,7 @@ def test_nothing_asked_nothing_told(run_module):
         "poolers": {},
         "haproxy": None,
         "certificates": [],
+        "volumes": [],
         "postgres": None,
         "units": {},
         "problems": [],

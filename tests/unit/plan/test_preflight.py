@@ -83,6 +83,7 @@ def wish(**changes) -> dict:
         "minimum_disk_mb": 2000,
         "controller_epoch": 1000.0,
         "supported": {"debian": ["bookworm", "trixie"]},
+        "data_directory": "/data",
         "client_networks": ["10.0.0.0/24"],
         **changes,
     }
@@ -154,6 +155,12 @@ FOUR = {**MEMBERS, "db4": "10.0.0.4"}
         ({"supported": {"debian": ["12"]}}, {(name, "os_unsupported", "refuse") for name in NAMES}),
         ({"supported": {"debian": ["13"]}}, set()),
         ({"supported": {}}, set()),
+        ({"wal_directory": "/wal/main"}, set()),
+        ({"wal_directory": "/wal"}, {("cluster", "wal_place", "refuse")}),
+        ({"wal_directory": "wal/main"}, {("cluster", "wal_place", "refuse")}),
+        ({"wal_directory": "/data/pg_wal"}, {("cluster", "wal_place", "refuse")}),
+        ({"wal_directory": "/wal/main", "restores_replicas": True}, {("cluster", "wal_of_copies", "refuse")}),
+        ({"restores_replicas": True}, set()),
     ],
 )
 def test_what_is_wrong_with_an_inventory(changes, expected):
@@ -297,6 +304,25 @@ def test_a_first_installation_that_was_interrupted_goes_on():
 )
 def test_what_is_wrong_with_a_host_of_a_running_cluster(changes, expected):
     assert found(wish(), on(deployed, db1=changes)) == expected
+
+
+@pytest.mark.parametrize(
+    ("declared", "links", "expected"),
+    [
+        ("/wal/main", ["/wal/main"] * 3, set()),
+        ("/wal/main", ["/wal/main", "/wal/main", None], {("db3", "wal_elsewhere", "refuse")}),
+        ("/wal/main", ["/wal/main", "/wal/main", "/old/main"], {("db3", "wal_elsewhere", "refuse")}),
+        ("", [None, None, "/wal/main"], {("db3", "wal_elsewhere", "warn")}),
+    ],
+)
+def test_the_wal_of_members_that_exist(declared, links, expected):
+    hosts = {name: data(wal_elsewhere=link) for name, link in zip(NAMES, links, strict=True)}
+    assert found(wish(wal_directory=declared), on(deployed, **hosts)) == expected
+
+
+def test_wal_is_moved_by_hand():
+    problem, *_others = preflight(wish(wal_directory="/wal/main"), on(deployed))
+    assert problem.remedy.endswith("mv -T /data/pg_wal /wal/main && ln -sfT /wal/main /data/pg_wal")
 
 
 def test_secrets_are_never_made_anew_over_a_cluster():

@@ -229,6 +229,22 @@ DEGRADED: list[tuple[Callable[[Case], Any], str]] = [
         "pg1: its replication slot pg2 keeps 2.0 GiB of WAL, more than 1.0 GiB",
     ),
     (
+        told_by("pg2", volumes=[fake.volume(holds={"wal": "/wal/shop"}, free_bytes=2**32, total_bytes=2**36)]),
+        "pg2: the file system of /wal/shop (wal) has 4.0 GiB of 64.0 GiB left (6 %), less than 10 %",
+    ),
+    (
+        told_by("pg2", volumes=[fake.volume(holds={"data": "/data"}, free_files=512, total_files=2**16)]),
+        "pg2: the file system of /data (data) takes no more than 512 of 65536 files (1 %), less than 10 %",
+    ),
+    (
+        told_by("pg2", volumes=[fake.volume(holds={"data": "/data"}, read_only=True)]),
+        "pg2: nothing can be written to the file system of /data (data)",
+    ),
+    (
+        postgres("pg1", damaged_pages={"shop": 3}),
+        "pg1: 3 times a page of shop did not fit its checksum when it was read: its disk is not sound",
+    ),
+    (
         postgres("pg1", archiver={"enabled": True, "failing": True, "last_failed_wal": "0A", "ready_files": 3}),
         "pg1: archiving fails: 0A could not be archived, 3 segments wait",
     ),
