@@ -37,8 +37,8 @@ SETTINGS = """
 """
 ENTRANCE = """
     SELECT d.datname, coalesce(r.rolname, ''), array_agg(a.privilege_type) FROM pg_database AS d
-    CROSS JOIN aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) AS a LEFT JOIN pg_roles AS r ON r.oid = a.grantee
-    GROUP BY 1, 2
+    CROSS JOIN aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) AS a
+    LEFT JOIN pg_roles AS r ON r.oid = a.grantee GROUP BY 1, 2
 """
 OWNED = """
     SELECT r.rolname, coalesce(d.datname, ''), count(*) FROM pg_shdepend AS s JOIN pg_roles AS r ON r.oid = s.refobjid
@@ -115,7 +115,9 @@ def _spreads(ask: Ask, database: str, wanted: Iterable[Fact]) -> Iterator[tuple[
     pairs = sorted({(fact.name, fact.holder) for fact in wanted if fact.kind in RELATION_LETTERS})
     held: dict[Fact, list[frozenset[str]]] = defaultdict(list)
     if pairs:
-        for schema, holder, letter, _name, privileges in ask(RELATIONS, [list(column) for column in zip(*pairs)]):
+        for schema, holder, letter, _name, privileges in ask(
+            RELATIONS, [list(column) for column in zip(*pairs, strict=True)]
+        ):
             kind = RELATION_KINDS[letter]
             held[Fact(kind, database, schema, holder)].append(frozenset(privileges) & KNOWN[kind])
     for fact, sets in held.items():

@@ -46,8 +46,8 @@ MUTEX = 7_270_611_014  # of nobody else: two runs at a time would undo each othe
 # What a server says that stops, starts or follows: https://www.postgresql.org/docs/current/errcodes-appendix.html
 AWAY = ("57P01", "57P02", "57P03", "25006")
 TRACES = """
-    SELECT DISTINCT coalesce(d.datname, current_database()) FROM pg_shdepend AS s JOIN pg_roles AS r ON r.oid = s.refobjid
-    LEFT JOIN pg_database AS d ON d.oid = s.dbid
+    SELECT DISTINCT coalesce(d.datname, current_database()) FROM pg_shdepend AS s
+    JOIN pg_roles AS r ON r.oid = s.refobjid LEFT JOIN pg_database AS d ON d.oid = s.dbid
     WHERE s.refclassid = 'pg_authid'::regclass AND s.deptype = 'a' AND r.rolname = %s
 """
 
@@ -63,7 +63,12 @@ class ObjectsSql(AbstractContextManager["ObjectsSql"]):
         if psycopg is None:
             raise MatriarchError("the Python library psycopg (3.1 or newer) is missing; install python3-psycopg")
         self._where = f"PostgreSQL in {socket_directory}, port {port}"
-        self._target = {"host": socket_directory, "port": port, "user": "postgres", "connect_timeout": 5}
+        self._target: dict[str, Any] = {
+            "host": socket_directory,
+            "port": port,
+            "user": "postgres",
+            "connect_timeout": 5,
+        }
         self._main = self._connected("postgres")
         if self._ask("SELECT pg_is_in_recovery()")[0][0]:
             self._main.close()

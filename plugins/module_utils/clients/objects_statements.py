@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import objects_catalog as catalog
@@ -17,10 +18,8 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.objects 
     Spread,
 )
 
-try:
+with suppress(ImportError):  # told when it is needed, so that documentation tools can load this file without it
     from psycopg.sql import SQL, Composable, Identifier, Literal
-except ImportError:  # told when it is needed, so that documentation tools can load this file without it
-    pass
 
 Change = Callable[["catalog.Ask", Fact, Any, Any], "Iterator[Composable]"]
 

@@ -34,7 +34,7 @@ PUBLIC = ""
 
 
 class Fact(NamedTuple):
-    """What a fact is about. `holder` is the member, the grantee or the setting; `maker` whose future objects are meant."""
+    """What a fact is about. `holder` is the member, the grantee or the setting; `maker` makes the future objects."""
 
     kind: str
     database: str = ""

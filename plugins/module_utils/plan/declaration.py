@@ -152,14 +152,14 @@ def _database(base: Declared, visitors: Iterable[str]) -> Iterator[tuple[Fact, A
     yield Fact("database", name), Database(base["owner"], base["connection_limit"], base["encoding"], base["locale"])
     yield from _settings(Fact("database setting", name), base["settings"])
     yield from _entrance(base, visitors)
-    owners = {"public": base["owner"]}
+    owners: dict[str, str] = {"public": base["owner"]}
     for schema in base["schemas"]:
-        owners[schema["name"]] = schema["owner"] or base["owner"]
-        shall_be = owners[schema["name"]] if schema["state"] == "present" else None
-        yield Fact("schema", name, schema["name"]), shall_be
+        owner = schema["owner"] or base["owner"]
+        owners[schema["name"]] = owner
+        yield Fact("schema", name, schema["name"]), owner if schema["state"] == "present" else None
     yield from ((Fact("extension", name, extension), True) for extension in base["extensions"])
     for grant in base["grants"]:
-        yield from _grant(name, grant, owners.get(grant["schema"], base["owner"]))
+        yield from _grant(name, grant, owners.get(grant["schema"], owners["public"]))
 
 
 def _entrance(base: Declared, visitors: Iterable[str]) -> Iterator[tuple[Fact, frozenset[str]]]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -160,16 +161,15 @@ def _role_problems(step: Step, found: Found, wish: Facts, allowed: Allowed) -> I
 
 
 def _database_problems(step: Step, found: Found, wish: Facts, allowed: Allowed) -> Iterator[str]:
-    before, after = step.before, step.after
-    if isinstance(before, Database) and isinstance(after, Database):
-        if before.connection_limit == INVALID:
-            yield "its removal was interrupted, so that it is of no use. Next: state: absent, then declare it again"
+    if isinstance(step.before, Database) and step.after and step.before.connection_limit == INVALID:
+        yield "its removal was interrupted, so that it is of no use. Next: state: absent, then declare it again"
     yield from _drop_problems(step, found, wish, allowed)
 
 
 def _drop_problems(step: Step, found: Found, wish: Facts, allowed: Allowed) -> Iterator[str]:
     if step.drops and word(step.fact) not in allowed.drops:
-        yield f"it holds data, and is dropped only with its owner's word. Next: -e '{{\"drop\": [\"{word(step.fact)}\"]}}'"
+        told = json.dumps({"drop": [word(step.fact)]}, ensure_ascii=False)
+        yield f"it holds data, and is dropped only with its owner's word. Next: -e '{told}'"
 
 
 def _extension_problems(step: Step, found: Found, wish: Facts, allowed: Allowed) -> Iterator[str]:
@@ -217,7 +217,7 @@ def _roles_of(fact: Fact, after: Any) -> set[str]:
         return {after}
     if isinstance(after, Database):
         return {after.owner}
-    return {fact.holder} - {PUBLIC} if fact.kind in PRIVILEGES else set()
+    return {fact.holder} - {PUBLIC} if fact.kind == "database privileges" else set()
 
 
 def _fixed(before: Database, after: Database) -> Iterator[str]:
