@@ -6,7 +6,7 @@ export PYTHON
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab setup-tests demo demo-down test test-all lint unit sanity molecule faults faults-replay report bench-deploy bench-switchover bench-backup build clean
+.PHONY: help setup setup-lab setup-tests demo demo-down test test-all lint unit sanity molecule faults faults-replay report bench-deploy bench-switchover bench-backup bench-databases build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ bench-switchover: setup-lab ## how long clients wait while leadership changes ha
 
 bench-backup: setup-lab ## what backups and restores cost beside the bare engine
 	@python tests/bench/backup.py
+
+bench-databases: setup-lab ## what one more database costs on a cluster with fifty
+	@python tests/bench/databases.py
 
 build: setup ## the collection's tarball, checked as its user meets it
 	@tools/build
