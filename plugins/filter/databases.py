@@ -17,7 +17,9 @@ Declared = Sequence[Mapping[str, Any]]
 
 # What a declaration calls it, and what PgBouncer does.
 POOL_OPTIONS = {"size": "pool_size", "mode": "pool_mode", "max_connections": "max_db_connections"}
-UNSPEAKABLE = re.compile(r"[\x00-\x1f]")
+# A name of any other kind would end the loading of its configuration: keys are not quoted (cfparser.c of libusual).
+SPEAKABLE = re.compile(r"[A-Za-z0-9_.-]+")
+CONSOLE = "pgbouncer"
 
 
 def database_secrets(users: Declared, folder: str) -> dict[str, str]:
@@ -45,17 +47,20 @@ def _without_password(user: Mapping[str, Any], passwords: Mapping[str, str], clu
 def pooler_databases(databases: Declared, port: int) -> dict[str, str]:
     """A name that its configuration cannot hold is left to the wildcard, unless it shall have a pool of its own."""
     return {
-        _pooler_name(str(base["name"])): " ".join(_connection(base.get("pool") or {}, port))
+        str(base["name"]): " ".join(_connection(base.get("pool") or {}, port))
         for base in databases
-        if base.get("state") != "absent" and _can_be_said(base)
+        if base.get("state") != "absent" and _can_be_listed(base)
     }
 
 
-def _can_be_said(base: Mapping[str, Any]) -> bool:
-    if not UNSPEAKABLE.search(str(base["name"])):
+def _can_be_listed(base: Mapping[str, Any]) -> bool:
+    name = str(base["name"])
+    if SPEAKABLE.fullmatch(name) and name != CONSOLE:
         return True
     if base.get("pool"):
-        raise AnsibleFilterError(f"PgBouncer knows no database {base['name']!r}: it can have no 'pool' of its own")
+        raise AnsibleFilterError(
+            f"PgBouncer's configuration takes no database {name!r}: it can have no 'pool' of its own"
+        )
     return False
 
 
@@ -63,10 +68,6 @@ def _connection(pool: Mapping[str, Any], port: int) -> list[str]:
     if unknown := sorted(set(pool) - set(POOL_OPTIONS)):
         raise AnsibleFilterError(f"a 'pool' has {', '.join(unknown)}; known are {', '.join(POOL_OPTIONS)}")
     return ["host=127.0.0.1", f"port={port}", *(f"{POOL_OPTIONS[key]}={value}" for key, value in pool.items())]
-
-
-def _pooler_name(name: str) -> str:
-    return name if re.fullmatch(r"[\w.-]+", name, re.ASCII) else '"' + name.replace('"', '""') + '"'
 
 
 class FilterModule:

@@ -1,8 +1,8 @@
 """What one more database and user cost on a cluster that has fifty of each: `make bench-databases`.
 
-It boots three hosts, deploys site.yml, declares fifty users and fifty databases, and then runs playbooks/databases.yml in
-turn without a change and with one more of each. It prints medians and their ratio and asserts nothing: another machine
-has others.
+It boots three hosts, deploys site.yml, declares fifty users and fifty databases, and then runs playbooks/databases.yml
+in turn without a change and with one more of each. It prints medians and their ratio and asserts nothing: another
+machine has others.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import json
 import statistics
 import tempfile
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import lab_hosts
 from measured_run import Run, run_playbook
@@ -22,42 +25,52 @@ FIRST, AGAIN, MORE = "the first fifty", "without a change", "one more of each"
 Runs = dict[str, list[Run]]
 
 
-def declare(folder: Path, count: int) -> None:
+def declared(count: int) -> dict[str, Any]:
     """A database each with an owner, an extension, a setting, a pool, and somebody who reads there."""
-    users = [{"name": "reader", "login": False}, *({"name": f"app{number}"} for number in range(count))]
+    names = [f"app{number}" for number in range(count)]
     databases = [
         {
-            "name": f"app{number}",
-            "owner": f"app{number}",
+            "name": name,
+            "owner": name,
             "extensions": ["pg_trgm"],
             "settings": {"timezone": "UTC"},
             "pool": {"size": 5},
             "grants": [{"to": "reader", "access": "read"}],
         }
-        for number in range(count)
+        for name in names
     ]
-    declared = {"databases_users": users, "databases_declared": databases}
-    (folder / "group_vars").mkdir(exist_ok=True)
-    (folder / "group_vars" / "all.json").write_text(json.dumps(declared), encoding="utf-8")
+    users = [{"name": "reader", "login": False}, *({"name": name} for name in names)]
+    return {"databases_users": users, "databases_declared": databases}
 
 
-def measure(count: int, rounds: int) -> Runs:
+@contextmanager
+def cluster() -> Iterator[list[Path]]:
+    """A cluster of three test hosts that is gone afterwards, as inventories."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            lab_hosts.boot_bare(HOSTS, "cached")
+            inventory = lab_hosts.write_inventory(HOSTS, Path(folder))
+            print(f"deployed in {run_playbook(inventory).seconds:.0f} s", flush=True)
+            yield [inventory]
+        finally:
+            lab_hosts.remove()
+
+
+def measure(inventories: Sequence[Path], count: int, rounds: int) -> Runs:
     runs: Runs = defaultdict(list)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        lab_hosts.boot_bare(HOSTS, "cached")
-        inventory = lab_hosts.write_inventory(HOSTS, folder)
-        print(f"deployed in {run_playbook(inventory).seconds:.0f} s", flush=True)
+    first, *others = inventories
+    more = [word for other in others for word in ("--inventory", str(other))]
 
-        def databases(what: str) -> None:
-            runs[what].append(run_playbook(inventory, playbook="playbooks/databases.yml"))
+    def databases(what: str, number: int) -> None:
+        with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as told:
+            json.dump(declared(number), told)
+            told.flush()
+            runs[what].append(run_playbook(first, *more, "-e", f"@{told.name}", playbook="playbooks/databases.yml"))
 
-        declare(folder, count)
-        databases(FIRST)
-        for number in range(rounds):
-            databases(AGAIN)
-            declare(folder, count + number + 1)
-            databases(MORE)
+    databases(FIRST, count)
+    for done in range(rounds):
+        databases(AGAIN, count + done)
+        databases(MORE, count + done + 1)
     return runs
 
 
@@ -77,11 +90,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=3, help="repetitions; medians are printed")
+    parser.add_argument("--inventory", type=Path, nargs="+", help="of a cluster that runs, which keeps what is made")
     options = parser.parse_args()
-    try:
-        print(table(measure(options.count, options.rounds)))
-    finally:
-        lab_hosts.remove()
+    with nullcontext(options.inventory) if options.inventory else cluster() as inventories:
+        print(table(measure(inventories, options.count, options.rounds)))
 
 
 if __name__ == "__main__":

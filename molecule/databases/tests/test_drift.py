@@ -108,21 +108,38 @@ def declared(state: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("users", "databases", "reason"),
+    ("users", "databases", "reasons"),
     [
-        ([{"name": "x" * 64}], [], "a name has at most 63 bytes, this one has 64"),
-        ([{"name": "ü" * 32}], [], "a name has at most 63 bytes, this one has 64"),
-        ([{"name": "postgres"}], [], "this name is the cluster's, or PostgreSQL's own"),
-        ([], [{"name": "fresh", "owner": "stranger"}], "there is no user stranger, and none is declared"),
-        ([], [{"name": "odoo", "owner": "odoo", "encoding": "LATIN1"}], "can only be chosen when a database is made"),
-        ([], [{"name": "odoo", "owner": "odoo", "extensions": ["nonesuch"]}], "PostgreSQL does not have its files"),
+        (
+            ["x" * 64, "ü" * 32, "postgres"],
+            [],
+            ["this one has 64", "the user postgres: this name is the cluster's, or PostgreSQL's own"],
+        ),
+        (
+            [],
+            [
+                {"name": "fresh", "owner": "stranger"},
+                {"name": "odoo", "owner": "odoo", "encoding": "LATIN1"},
+                {"name": "forgejo", "owner": "forgejo", "extensions": ["nonesuch"]},
+            ],
+            [
+                "there is no user stranger, and none is declared",
+                "can only be chosen when a database is made",
+                "PostgreSQL does not have its files",
+            ],
+        ),
     ],
+    ids=["by themselves", "by what the cluster is"],
 )
 @pytest.mark.usefixtures("as_declared")
-def test_what_makes_no_sense_is_refused(cluster: Cluster, users: list[Any], databases: list[Any], reason: str) -> None:
-    refused = play(cluster, "databases", databases_users=users, databases_declared=databases)
+def test_what_makes_no_sense_is_refused_as_a_whole(
+    cluster: Cluster, superuser: Superuser, users: list[str], databases: list[Any], reasons: list[str]
+) -> None:
+    named = [{"name": name, "login": False} for name in [*users, "innocent"]]
+    refused = play(cluster, "databases", databases_users=named, databases_declared=databases)
     assert not refused.ok
-    assert reason in refused.stdout
+    assert [reason for reason in reasons if reason not in refused.stdout] == []
+    assert superuser("SELECT count(*) FROM pg_roles WHERE rolname = 'innocent'") == "0"
 
 
 @pytest.mark.usefixtures("as_declared")

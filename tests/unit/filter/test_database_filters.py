@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath
+from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
@@ -18,7 +19,7 @@ HOSTILE = ["../../up", "..", "a/b", 'o"dd', "two\nlines", "ü" * 31, "x" * 63, "
 
 
 def test_who_needs_a_password():
-    users = [
+    users: list[dict[str, Any]] = [
         {"name": "plain"},
         {"name": "given", "password": "mine"},
         {"name": "group", "login": False},
@@ -41,7 +42,7 @@ def test_names_do_not_share_a_file():
 
 
 def test_passwords_become_verifiers():
-    users = [
+    users: list[dict[str, Any]] = [
         {"name": "one", "password": "same"},
         {"name": "two"},
         {"name": "group", "login": False, "password": "unused"},
@@ -56,16 +57,15 @@ def test_passwords_become_verifiers():
 
 
 def test_databases_as_pgbouncer_lists_them():
-    databases = [
+    databases: list[dict[str, Any]] = [
         {"name": "shop", "pool": {"size": 30, "mode": "session", "max_connections": 60}},
-        {"name": 'o"dd', "pool": {"size": 3}},
         {"name": "plain"},
         {"name": "gone", "state": "absent"},
-        {"name": "two\nlines"},
+        *({"name": name} for name in HOSTILE if name not in ("..", "x" * 63)),
+        {"name": "pgbouncer"},
     ]
     assert pooler_databases(databases, 5000) == {
         "shop": "host=127.0.0.1 port=5000 pool_size=30 pool_mode=session max_db_connections=60",
-        '"o""dd"': "host=127.0.0.1 port=5000 pool_size=3",
         "plain": "host=127.0.0.1 port=5000",
     }
 
@@ -73,7 +73,8 @@ def test_databases_as_pgbouncer_lists_them():
 @pytest.mark.parametrize(
     ("base", "reason"),
     [
-        ({"name": "two\nlines", "pool": {"size": 3}}, "it can have no 'pool' of its own"),
+        ({"name": 'o"dd', "pool": {"size": 3}}, "it can have no 'pool' of its own"),
+        ({"name": "pgbouncer", "pool": {"size": 3}}, "takes no database 'pgbouncer'"),
         ({"name": "shop", "pool": {"sise": 3}}, "a 'pool' has sise; known are size, mode, max_connections"),
     ],
 )

@@ -95,7 +95,7 @@ def test_who_comes_after_a_leader_that_went_away_does_the_rest(ask, sql, patienc
 
 def test_a_leader_that_comes_back_in_time_goes_on(ask, sql, monkeypatch):
     monkeypatch.setattr(sql, "patience", 2)
-    gone = []
+    gone: list[bool] = []
 
     def connected(*told):
         if gone:

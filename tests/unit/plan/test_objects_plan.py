@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.objects_sql import batches
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.objects import Database, Fact, Role, Spread
@@ -26,7 +28,7 @@ def user(name, **told):
 
 def base(name, **told):
     standard = {"state": "present", "owner": "shop", "encoding": "", "locale": "", "connection_limit": -1}
-    lists = {"schemas": [], "extensions": [], "grants": []}
+    lists: dict[str, list[Any]] = {"schemas": [], "extensions": [], "grants": []}
     return {"name": name, "settings": {}, "public": False, **standard, **lists, **told}
 
 
