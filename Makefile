@@ -7,7 +7,7 @@ export PYTHON
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-lab setup-tests demo demo-down test test-all lint unit sanity molecule faults faults-all faults-replay soak report bench-deploy bench-switchover bench-overhead bench-backup build clean
+.PHONY: help setup setup-lab setup-tests demo demo-down test test-all lint unit sanity molecule faults faults-all faults-replay soak report bench-deploy bench-switchover bench-overhead bench-backup bench-databases build clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench-overhead: setup-lab ## what synchronous replication and the proxies cost
 
 bench-backup: setup-lab ## what backups and restores cost beside the bare engine
 	@python tests/bench/backup.py
+
+bench-databases: setup-lab ## what one more database costs on a cluster with fifty
+	@python tests/bench/databases.py
 
 build: setup ## the collection's tarball, checked as its user meets it
 	@tools/build

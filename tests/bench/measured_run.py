@@ -39,8 +39,8 @@ class Run:
         return sorted(self.tasks, key=lambda task: -task.seconds)[:8]
 
 
-def run_playbook(inventory: Path, *arguments: str) -> Run:
-    """Run site.yml; raises CalledProcessError, with the run's output, when it fails."""
+def run_playbook(inventory: Path, *arguments: str, playbook: str = "site.yml") -> Run:
+    """Run it; raises CalledProcessError, with the run's output, when it fails."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         tasks_file, calls = folder / "tasks.json", folder / "calls"
@@ -54,7 +54,7 @@ def run_playbook(inventory: Path, *arguments: str) -> Run:
             "MATRIARCH_BENCH_TASKS": str(tasks_file),
         }
         start = time.monotonic()
-        output = execute(["ansible-playbook", "--inventory", str(inventory), *arguments, "site.yml"], environment)
+        output = execute(["ansible-playbook", "--inventory", str(inventory), *arguments, playbook], environment)
         return Run(
             seconds=time.monotonic() - start,
             tasks=tuple(

@@ -25,7 +25,7 @@ KEYWORDS = {
     "always", "any_errors_fatal", "args", "async", "become", "become_user", "block", "changed_when", "check_mode",
     "delay", "delegate_facts", "delegate_to", "diff", "environment", "failed_when", "ignore_unreachable", "listen",
     "loop", "loop_control", "module_defaults", "name", "no_log", "notify", "poll", "register", "rescue", "retries",
-    "run_once", "tags", "throttle", "until", "vars", "when",
+    "run_once", "tags", "throttle", "timeout", "until", "vars", "when",
 }  # fmt: skip
 COMMANDS = {f"ansible.builtin.{name}" for name in ("command", "shell", "raw", "script")}
 

@@ -10,7 +10,7 @@ from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
 from faults.nemesis.disk import VOLUME, Disk, stopped
 from faults.nemesis.handover import hand_over, leads
-from integration.operations import WHOLE_SECONDS, is_whole, play, standing
+from integration.operations import WHOLE_SECONDS, is_whole, play
 
 ROOM = 128  # MiB, beside what is there
 # A volume of its own for WAL, in memory: what is in it does not survive a power cut, but is as full as a disk.
