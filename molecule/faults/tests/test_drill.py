@@ -56,7 +56,7 @@ def refused(arena: Arena, cluster: Cluster, why: str, outcome: Outcome) -> None:
     assert not outcome.ok
     assert why in outcome.stdout, outcome.tail
     assert outcome.report["outcome"] == "refused"
-    assert outcome.report["clients"].get("acknowledged") is None
+    assert not outcome.report["clients"].get("acknowledged")
     assert is_whole(cluster)
     assert left_behind(arena) == []
 
