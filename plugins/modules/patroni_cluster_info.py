@@ -37,6 +37,10 @@ options:
         until a synchronous standby is there as well.
     type: str
     choices: [leader, healthy]
+  former_leader:
+    description: With O(wait_for=leader), a member that shall lead no more.
+    type: str
+    default: ""
   wait_timeout:
     description: How long to wait for that, in seconds. The last round of requests may begin just before.
     type: float
@@ -386,11 +390,11 @@ class Observation:
     unanswered: dict[str, str]
     told_by: PatroniClient | None = None
 
-    def reaches(self, goal: str | None) -> bool:
+    def reaches(self, goal: str | None, former_leader: str = "") -> bool:
         """True when this is what was waited for."""
         if goal == "leader":
             leader = self.cluster.leader if self.cluster else None
-            return leader is not None and leader.is_up
+            return leader is not None and leader.is_up and leader.name != former_leader
         return goal is None or not self.problems
 
 
@@ -465,7 +469,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     clients, goal = patroni_clients(params), params["wait_for"]
     outcome = wait_until(
         lambda: observe(clients, params),
-        lambda seen: seen.reaches(goal),
+        lambda seen: seen.reaches(goal, params["former_leader"]),
         seconds=params["wait_timeout"],
     )
     answer = report(outcome, params["members"])
@@ -487,6 +491,7 @@ def main() -> None:
             "members": {"type": "list", "elements": "str", "default": []},
             "synchronous": {"type": "bool", "default": False},
             "wait_for": {"type": "str", "choices": list(GOALS)},
+            "former_leader": {"type": "str", "default": ""},
             "history": {"type": "int", "default": 0},
             "etcd_urls": {"type": "list", "elements": "str", "default": []},
             "cluster": {"type": "str", "default": ""},

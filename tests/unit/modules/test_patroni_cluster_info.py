@@ -96,6 +96,17 @@ def test_a_wait_in_vain_for_a_cluster_that_does_not_answer_says_why(run_module: 
     assert "refused" in answer["msg"]
 
 
+def test_a_wait_for_another_leader_is_not_content_with_the_former_one(
+    patroni: FakePatroni, run_module: RunModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patroni.members = [member("pg1", "leader"), member("pg2")]
+    after = [member("pg1"), member("pg2", "leader")]
+    monkeypatch.setattr(time, "sleep", lambda _seconds: setattr(patroni, "members", after))
+    wish = {"urls": [patroni.url], "wait_for": "leader", "former_leader": "pg1"}
+    assert run_module(patroni_cluster_info, **wish, wait_timeout=30)["cluster"]["leader"] == "pg2"
+    assert run_module(patroni_cluster_info, **{**wish, "former_leader": "pg2"}, wait_timeout=0)["failed"]
+
+
 def test_a_wait_meets_what_happens_meanwhile(
     patroni: FakePatroni, run_module: RunModule, monkeypatch: pytest.MonkeyPatch
 ) -> None:
