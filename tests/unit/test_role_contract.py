@@ -58,6 +58,13 @@ def modules(path: Path) -> Iterator[str]:
         yield from (key for key in task if key not in KEYWORDS)
 
 
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_no_private_variable_is_said_twice(role: Path) -> None:
+    """Of two files the later one would win, without a word."""
+    names = [name for path in sorted((role / "vars").glob("**/*.yml")) for name in load(path) or {}]
+    assert sorted(names) == sorted(set(names))
+
+
 def relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
