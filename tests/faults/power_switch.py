@@ -31,7 +31,7 @@ LONGEST_HANG = 60.0  # seconds
 
 @dataclass
 class PowerSwitch:
-    """`asked`: the hosts that it was to turn off, in order. `mood` is how it takes the next order; `port`: 0 for any."""
+    """`asked`: the hosts that it was to turn off, in order. `mood`: how it takes the next order. `port`: 0 for any."""
 
     arena: Arena
     mood: Mood = "works"
