@@ -31,17 +31,18 @@ LONGEST_HANG = 60.0  # seconds
 
 @dataclass
 class PowerSwitch:
-    """`asked`: the hosts that it was to turn off, in order. `mood` is how it takes the next order."""
+    """`asked`: the hosts that it was to turn off, in order. `mood`: how it takes the next order. `port`: 0 for any."""
 
     arena: Arena
     mood: Mood = "works"
+    port: int = 0
     asked: list[str] = field(default_factory=list)
     key: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 
     def __post_init__(self) -> None:
         network, _dot, _host = self.arena.cluster.postgres[0].address.rpartition(".")
         self._closed = threading.Event()
-        self._server = ThreadingHTTPServer((f"{network}.1", 0), self._handler())
+        self._server = ThreadingHTTPServer((f"{network}.1", self.port), self._handler())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
