@@ -138,13 +138,10 @@ def spent(at: Places) -> dict[str, float]:
 
 
 def measure(at: Places, cell: Cell, seconds: int) -> Sample:
-    jobs = min(2, cell.clients)
+    what = f"--file={SCRIPT}" if cell.load == RANGES else f"--builtin={cell.load}"
+    load = f"--client={cell.clients} --jobs={min(2, cell.clients)} --time={seconds}"
     before = spent(at)
-    said = pgbench(
-        at,
-        cell.way,
-        f"--no-vacuum --builtin={cell.load} --protocol=prepared --client={cell.clients} --jobs={jobs} --time={seconds}",
-    )
+    said = pgbench(at, cell.way, f"--no-vacuum {what} --protocol=prepared {load}")
     return sample(said, {service: after - before[service] for service, after in spent(at).items()})
 
 
