@@ -52,7 +52,7 @@ STAGES = (
     scenario("repository", 6, ci=False),
     scenario("backup", 20, ci=False),
     scenario("barman", 20, ci=False),
-    scenario("databases", 14, ci=False),
+    scenario("databases", 20, ci=False),
     scenario("faults", 90, ci=False),
 )
 
