@@ -31,8 +31,10 @@ FELT = {
 }
 
 
-def plan(fault="partition", status=STATUS, **more):
-    return FILTERS["fault_drill_plan"](status, fault, TOPOLOGY, NAMES, as_dict(timing("fast")), CONFIG, **more)
+def plan(fault="partition", status=None, **more):
+    return FILTERS["fault_drill_plan"](
+        status or STATUS, fault, TOPOLOGY, NAMES, as_dict(timing("fast")), CONFIG, **more
+    )
 
 
 def test_the_timeouts_of_the_cluster_count_and_not_those_that_are_declared():
