@@ -131,7 +131,7 @@ def test_a_connection_that_came_too_late_is_not_waited_for(host):
 
 @pytest.mark.parametrize("worker", ["checkpointer", "walsender replicator 10.0.0.2(40000) streaming", "archiver"])
 def test_who_is_still_at_work_is_waited_for_while_the_mark_is_fresh(host, worker):
-    host.mark.write_text(f"{boot_seconds() + 2}\n")
+    host.mark.write_text(f"{boot_seconds() + 4}\n")
     host.start(waits_for=f"postgres: main: {worker}")
     assert host.run() == 0
     assert host.lives
