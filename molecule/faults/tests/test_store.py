@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from faults.nemesis.store import (
-    EtcdDiskSlow,
     EtcdFull,
-    EtcdMemberWiped,
     EtcdWithoutMajority,
     EtcdWithoutMajorityAndAStandbyDies,
     EtcdWithoutMajorityNorFailsafe,
@@ -31,11 +29,3 @@ def test_C03_no_majority_without_failsafe_mode(happens: Happens) -> None:
 
 def test_C04_etcd_without_room(happens: Happens) -> None:
     assert happens(EtcdFull).problems == []
-
-
-def test_C06_etcd_on_slow_disks(happens: Happens) -> None:
-    assert happens(EtcdDiskSlow).problems == []
-
-
-def test_C07_etcd_member_wiped(happens: Happens) -> None:
-    assert happens(EtcdMemberWiped).problems == []
