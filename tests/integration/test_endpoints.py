@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg
@@ -58,9 +59,9 @@ def test_exactly_one_member_is_writable(connect: Connect, cluster: Cluster) -> N
 
 
 def test_ro_is_balanced_over_the_replicas(connect: Connect, cluster: Cluster) -> None:
+    """Sessions that stay: who has fewer gets the next one, and some may have been there before."""
     direct = next(endpoint for endpoint in cluster.ro if endpoint.name == "ro")
-    met = set()
-    for _attempt in range(8):
-        with connect(direct) as session:
-            met.add(value(session, "SELECT host(inet_server_addr())"))
+    with ExitStack() as held:
+        sessions = [held.enter_context(connect(direct)) for _number in range(8)]
+        met = {value(session, "SELECT host(inet_server_addr())") for session in sessions}
     assert len(met) == max(1, len(cluster.postgres) - 1)
