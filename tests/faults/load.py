@@ -45,19 +45,24 @@ def clients(cluster: Cluster, database: str, options: str = "") -> Load[Client]:
 def open_session(cluster: Cluster, endpoint: str, database: str, options: str = "") -> client_load.Session:
     """With the cluster's service file; `direct` goes to whichever member takes writes, past every proxy."""
     os.environ["PGSERVICEFILE"] = str(cluster.secrets / cluster.name / "pg_service.conf")
-    changed: dict[str, Any] = {"dbname": database, "prepare_threshold": None, **PATIENCE}
+    changed: dict[str, Any] = {"dbname": database, "prepare_threshold": None, **PATIENCE, **hosts(cluster, endpoint)}
     if options and endpoint in (RW, DIRECT):
         changed["options"] = options
-    if endpoint == DIRECT:
-        endpoint, changed = RW, {**changed, **members_of(cluster)}
-    return client_load.connect(f"{cluster.name}-{endpoint}", **changed)
+    service = RW if endpoint == DIRECT else endpoint
+    return client_load.connect(f"{cluster.name}-{service}", **changed)
 
 
-def members_of(cluster: Cluster) -> Mapping[str, str]:
-    instances = cluster.instances
+def hosts(cluster: Cluster, endpoint: str) -> Mapping[str, str]:
+    """Said again, for psycopg to try them one by one.
+
+    It does not notice that libpq goes on to the next host of a service file, where both sockets have the same number
+    (3.3.9), and waits for the first one until its `connect_timeout`.
+    """
+    proxies = (place for place in (*cluster.rw, *cluster.ro) if place.name == endpoint)
+    places = cluster.instances if endpoint == DIRECT else tuple(proxies)
     return {
-        "host": ",".join(instance.address for instance in instances),
-        "port": ",".join(str(instance.port) for instance in instances),
+        "host": ",".join(place.address for place in places),
+        "port": ",".join(str(place.port) for place in places),
     }
 
 
