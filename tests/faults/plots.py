@@ -55,8 +55,7 @@ def area(counts: Sequence[int], left: float, bottom: float, width: float) -> str
 
 
 def axis(begin: float, end: float, at: Callable[[float], float], height: float) -> Iterator[str]:
-    span = end - begin
-    every = next(step for step in (5, 10, 20, 60, 120, 600) if span / step <= 12 or step == 600)
+    every = next((step for step in (5, 10, 20, 60, 120) if (end - begin) / step <= 12), 600)
     for moment in range(0, int(end) + 1, every):
         yield box(at(moment), height, 1, 4, "#555555")
         yield text(at(moment), height + 16, f"{moment} s", "middle")

@@ -136,7 +136,8 @@ class Fencer:
 
 def say(words: str) -> None:
     """To the journal."""
-    print(words, flush=True)
+    sys.stdout.write(f"{words}\n")
+    sys.stdout.flush()
 
 
 def since_boot() -> float:

@@ -30,7 +30,7 @@ def made(monkeypatch) -> list[str]:
         kinds.append(kind)
         return run.Done(backup("20261120-120000F", NOON))
 
-    monkeypatch.setattr(State, "read", lambda: State())
+    monkeypatch.setattr(State, "read", State)
     monkeypatch.setattr(State, "write", lambda _state: None)
     monkeypatch.setattr(run, "look", lambda *_told: catalog())
     monkeypatch.setattr(run, "take", take)

@@ -65,8 +65,8 @@ def world():
     return FakeObjects()
 
 
-def plan(world, wish=WISH, allowed=MAY_DROP, **found):
-    return plan_objects(world.found(**found), wish, allowed)
+def plan(world, wish=None, allowed=MAY_DROP, **found):
+    return plan_objects(world.found(**found), WISH if wish is None else wish, allowed)
 
 
 def carry_out(world, steps):
