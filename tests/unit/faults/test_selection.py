@@ -30,8 +30,14 @@ def test_one_of_several_moments_is_enough_for_a_short_run():
     assert [
         moment
         for moment in ("0.15", "0.4")
-        if selected(f"test_J01_operator_dies_during_a_deployment[{moment}]", "short")
+        if selected(f"test_J01_operator_dies_during_a_deployment[main-{moment}]", "short")
     ] == ["0.4"]
+
+
+def test_a_short_run_puts_the_checker_to_the_test():
+    """As pytest names it, with the cluster that it runs on."""
+    assert selected("test_local_commits_are_found_out[main]", "short")
+    assert not selected("test_somebody_else[main]", "short")
 
 
 def test_no_such_kind_of_run():
