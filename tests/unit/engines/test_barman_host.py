@@ -18,6 +18,7 @@ import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud import (
     base,
     layout,
+    leader,
     program,
     tools,
     verify,
@@ -182,16 +183,26 @@ class TestTake:
                 storage.held[1][layout.wal_key(segment)] = b""
             return "" if wal_comes else "it refuses"
 
+        def checkpoint(_settings: Settings, address: str) -> None:
+            assert storage.ran == []
+            asked.append(f"checkpoint of {address}")
+
         clock = iter(range(0, 10000, 100))
         monkeypatch.setattr(tools, "run", run)
+        monkeypatch.setattr(base, "checkpoint", checkpoint)
         monkeypatch.setattr(base, "end_segment", end)
         quick = SimpleNamespace(sleep=lambda _seconds: None, monotonic=lambda: next(clock))
         monkeypatch.setattr(base, "time", quick)
         base.take(settings(), 1, leader)
         return asked
 
-    def test_the_leader_ends_the_segment_that_it_needs(self, storage, monkeypatch):
-        assert self.take(storage, monkeypatch, "192.0.2.2") == ["192.0.2.2"]
+    def test_the_leader_makes_its_checkpoint_and_ends_the_segment_that_it_needs(self, storage, monkeypatch):
+        asked = self.take(storage, monkeypatch, "192.0.2.2")
+        assert asked == ["checkpoint of 192.0.2.2", "192.0.2.2"]
+
+    def test_the_leader_s_own_backup_asks_nobody(self, storage, monkeypatch):
+        storage.held[1][KEY] = b""
+        assert self.take(storage, monkeypatch, "") == []
 
     def test_a_backup_without_its_wal_is_none(self, storage, monkeypatch):
         with pytest.raises(MatriarchError, match=f"its WAL {NAME} does not come .it refuses"):
@@ -206,6 +217,37 @@ class TestTake:
         with pytest.raises(MatriarchError, match="no route"):
             base.take(settings(), 1, "")
         assert storage.ran == []
+
+
+class Replaying:
+    """A standby's cursor: so many bytes behind at each look, the last one for good."""
+
+    def __init__(self, *behind: int | None) -> None:
+        self.behind = list(behind)
+
+    def execute(self, statement: str, words: tuple[str, ...]) -> None:
+        assert (statement, words) == (leader.BEHIND, ("0/6000000",))
+
+    def fetchone(self) -> tuple[int | None]:
+        return (self.behind.pop(0) if len(self.behind) > 1 else self.behind[0],)
+
+
+class TestReplay:
+    @pytest.fixture(autouse=True)
+    def quick(self, monkeypatch):
+        clock = iter(range(0, 10000, 100))
+        quick = SimpleNamespace(sleep=lambda _seconds: None, monotonic=lambda: next(clock))
+        monkeypatch.setattr(leader, "time", quick)
+
+    @pytest.mark.parametrize("last", [0, -8, None])
+    def test_it_ends_with_the_checkpoint_or_a_promotion(self, last):
+        member = Replaying(400, last)
+        leader.await_replay(member, "0/6000000")
+        assert member.behind == [last]
+
+    def test_a_member_that_does_not_replay_is_none_to_back_up(self):
+        with pytest.raises(MatriarchError, match="400 bytes behind"):
+            leader.await_replay(Replaying(400), "0/6000000")
 
 
 @pytest.mark.parametrize(("position", "segment"), [("0/6000001", NAME), ("0/7000000", NAME), ("0/6000120", NAME)])

@@ -17,7 +17,10 @@ from types import FrameType
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud import layout, tools
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud.bucket import Bucket
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud.catalog import DONE, fields
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud.leader import end_segment
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud.leader import (
+    checkpoint,
+    end_segment,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model import lsn
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
@@ -45,6 +48,8 @@ def take(settings: Settings, number: int, leader: str) -> None:
         *tools.encryption(settings, every=True),
     ]
     with ended_in_order():
+        if leader:
+            checkpoint(settings, leader)
         tools.run(settings, number, "backup", options)
     made = [note for label, note in notes(bucket).items() if label not in before and note.get("status") == DONE]
     if not made:
