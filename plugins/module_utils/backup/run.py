@@ -80,7 +80,8 @@ def _is_quiet(settings: Settings, state: State, now: datetime) -> bool:
     """Whether there is nothing to be done that a look at the repositories could show."""
     if state.failure and state.attempted_at > shown(now - RETRY):
         return True
-    if state.place != settings.place or state.problems or state.moved_at > shown(now - SETTLING):
+    is_settled = state.place == settings.place and state.moved_at <= shown(now - SETTLING)
+    if not is_settled or state.problems or state.missing:
         return False
     is_fresh = state.checked_at > shown(now - LOOK_AGAIN)
     return is_fresh and state.begun_since(slot(now, settings.schedule), len(settings.repositories))
@@ -150,16 +151,16 @@ def look(settings: Settings, state: State, now: datetime) -> Catalog:
         every = {str(number): str(error) for number in range(1, len(settings.repositories) + 1)}
         replace(state, problems=every).write()
         raise
-    state.seen(catalog, first_missing(catalog), now, settings.place).write()
+    state.seen(catalog, first_missing(catalog, now), now, settings.place).write()
     return catalog
 
 
-def first_missing(catalog: Catalog) -> str:
+def first_missing(catalog: Catalog, now: datetime) -> str:
     """The first WAL that is missing after a repository's newest backup; empty where it is whole."""
     for number in sorted({backup.repository for backup in catalog.backups}):
         held = catalog.in_repository(number)
         newest = held.newest
-        for segment in missing_since(held, newest) if newest else ():
+        for segment in missing_since(held, newest, now) if newest else ():
             return segment.name(held.segment_bytes)
     return ""
 

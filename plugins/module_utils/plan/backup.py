@@ -66,7 +66,7 @@ def _due_in(held: Catalog, number: int, schedule: Schedule, kinds: frozenset[str
     if not fulls:
         return Due(FULL, number, "there is none yet")
     newest = max(held.backups, key=lambda backup: backup.started)
-    missing = missing_since(held, newest)
+    missing = missing_since(held, newest, now)
     if missing:
         lost = missing[0].name(held.segment_bytes)
         return Due(FULL, number, f"WAL is missing after the newest one: {lost}")

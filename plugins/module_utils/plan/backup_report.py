@@ -45,7 +45,7 @@ def report(settings: Settings, catalog: Catalog, archiver: Archiver | None, now:
     return {
         "cluster": settings.cluster,
         "engine": settings.engine,
-        "repositories": [_repository(settings, catalog, number) for number in range(1, len(settings.repositories) + 1)],
+        "repositories": [_repository(settings, catalog, n, now) for n in range(1, len(settings.repositories) + 1)],
         "backups": [_backup(each, each in sound, each in gone) for each in catalog.backups],
         "wal": [each.facts(catalog.segment_bytes) for each in stretches(catalog)],
         "restorable_from": shown(min(each.stopped for each in sound)) if sound else None,
@@ -72,9 +72,9 @@ def _rpo(catalog: Catalog, archiver: Archiver | None, until: datetime | None, no
     return max((now - until).total_seconds(), 0.0)
 
 
-def _repository(settings: Settings, catalog: Catalog, number: int) -> dict[str, Any]:
+def _repository(settings: Settings, catalog: Catalog, number: int, now: datetime) -> dict[str, Any]:
     held = catalog.in_repository(number)
-    missing = missing_since(held, held.newest) if held.newest else ()
+    missing = missing_since(held, held.newest, now) if held.newest else ()
     return {
         "repository": settings.repositories[number - 1].label,
         "system_identifier": held.systems.get(number),

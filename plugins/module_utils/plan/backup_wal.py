@@ -11,11 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import Archived, Backup, Catalog, shown
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.wal import Segment
+
+OVERTAKING = timedelta(minutes=1)
+"""So long a segment may come after the next one: several are archived at once, and a former leader's last one later."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,17 @@ def newest_way(held: Catalog) -> Way | None:
     return way_to(held, max(known)) if known else None
 
 
-def missing_since(held: Catalog, backup: Backup) -> tuple[Segment, ...]:
-    """The segments that the way from this backup to the newest WAL lacks. A backup aside of that way lacks none."""
+def missing_since(held: Catalog, backup: Backup, now: datetime) -> tuple[Segment, ...]:
+    """The segments that the way from this backup to the newest WAL lacks. A backup aside of that way lacks none.
+
+    Nothing is missed yet before a segment that has just come.
+    """
     way = newest_way(held)
     if way is None or backup.timeline not in way.timelines:
         return ()
     there = {each.segment for each in held.segments}
-    last = max((s.number for s in there if way.holds(s.number) == s), default=-1)
+    settled = (each.segment for each in held.segments if each.at <= now - OVERTAKING)
+    last = max((s.number for s in settled if way.holds(s.number) == s), default=-1)
     numbers = range(backup.start_lsn // held.segment_bytes, last + 1)
     return tuple(way.holds(number) for number in numbers if way.holds(number) not in there)
 

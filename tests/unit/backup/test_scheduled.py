@@ -82,19 +82,26 @@ def test_after_a_failure_it_rests(monkeypatch, made, ago: timedelta, asked: bool
 
 
 @pytest.mark.parametrize(
-    ("place", "moved", "asked"),
-    [("same", timedelta(days=1), False), ("same", timedelta(minutes=14), True), ("other", timedelta(days=1), True)],
-    ids=["as ever", "just changed", "changed now"],
+    ("place", "moved", "missing", "asked"),
+    [
+        ("same", timedelta(days=1), "", False),
+        ("same", timedelta(minutes=14), "", True),
+        ("other", timedelta(days=1), "", True),
+        ("same", timedelta(days=1), "000000010000000000000006", True),
+    ],
+    ids=["as ever", "just changed", "changed now", "missing WAL, which may have come"],
 )
-def test_it_looks_until_changed_repositories_have_settled(monkeypatch, made, place: str, moved: timedelta, asked: bool):
-    """All that should be there is there, as far as the last look told."""
+def test_it_looks_again_until_all_is_settled(
+    monkeypatch, made, place: str, moved: timedelta, missing: str, asked: bool
+):
+    """All backups that should be there are there, as far as the last look told."""
     looks = []
 
     def look(*_told):
         looks.append("a look")
         return catalog([backup("F", NOON)])
 
-    known = State(checked_at=shown(NOON), place=settings().place if place == "same" else place)
+    known = State(checked_at=shown(NOON), place=settings().place if place == "same" else place, missing=missing)
     fresh = replace(known, moved_at=shown(NOON - moved), newest={"1": {"started": shown(NOON)}})
     monkeypatch.setattr(State, "read", lambda: fresh)
     monkeypatch.setattr(run, "look", look)

@@ -68,7 +68,7 @@ class TestDue:
         assert kinds(due(held, 1, DAILY, [FULL], NOON)) == [FULL]
 
     def test_missing_wal_makes_a_new_full_one_due_at_once(self):
-        held = catalog([backup("a", at(20, 1, 10))], wal(1, [4, 5, 7]))
+        held = catalog([backup("a", at(20, 1, 10))], wal(1, [4, 5, 7], at=at(20, 2)))
         found = due(held, 1, DAILY, KINDS, NOON)
         assert kinds(found) == [FULL]
         assert "000000010000000000000006" in found[0].reason

@@ -37,6 +37,7 @@ SECOND = (Fork(1, 7 * SEGMENT_BYTES + 500),)
 THIRD = (*SECOND, Fork(2, 9 * SEGMENT_BYTES + 500))
 HISTORIES = {2: SECOND, 3: THIRD}
 BEFORE = NOON - timedelta(hours=1)
+LATER = NOON + timedelta(hours=1)
 
 
 class TestWays:
@@ -49,30 +50,35 @@ class TestWays:
     def test_a_whole_way_over_three_timelines_lacks_nothing(self):
         segments = [*wal(1, range(4, 7)), *wal(2, [7, 8]), *wal(3, [9, 10])]
         held = catalog([backup("a", BEFORE)], segments, HISTORIES)
-        assert missing_since(held, held.backups[0]) == ()
+        assert missing_since(held, held.backups[0], LATER) == ()
 
     @pytest.mark.parametrize("lost", [(1, 5), (1, 6), (2, 7), (2, 8), (3, 9)])
     def test_each_segment_on_it_is_missed(self, lost):
         segments = [*wal(1, range(4, 7)), *wal(2, [7, 8]), *wal(3, [9, 10])]
         held = catalog([backup("a", BEFORE)], [s for s in segments if s.segment != Segment(*lost)], HISTORIES)
-        assert missing_since(held, held.backups[0]) == (Segment(*lost),)
+        assert missing_since(held, held.backups[0], LATER) == (Segment(*lost),)
 
     def test_what_a_lost_leader_wrote_beyond_the_fork_does_not_stand_in(self):
         held = catalog([backup("a", BEFORE)], [*wal(1, range(4, 9)), *wal(2, [8])], {2: SECOND})
-        assert missing_since(held, held.backups[0]) == (Segment(2, 7),)
+        assert missing_since(held, held.backups[0], LATER) == (Segment(2, 7),)
 
     def test_the_newest_segment_may_still_be_on_its_way(self):
         held = catalog([backup("a", BEFORE)], wal(1, [4, 5]))
-        assert missing_since(held, held.backups[0]) == ()
+        assert missing_since(held, held.backups[0], LATER) == ()
+
+    def test_one_that_the_next_has_overtaken_is_missed_after_a_minute(self):
+        held = catalog([backup("a", BEFORE)], [*wal(1, [4], at=BEFORE), *wal(1, [6], at=NOON)])
+        assert missing_since(held, held.backups[0], NOON + timedelta(seconds=59)) == ()
+        assert missing_since(held, held.backups[0], NOON + timedelta(minutes=1)) == (Segment(1, 5),)
 
     def test_a_backup_of_a_branch_that_was_left_lacks_nothing_of_the_other(self):
         branch = {3: (Fork(1, 5 * SEGMENT_BYTES),)}
         held = catalog([backup("a", BEFORE, 6, timeline=2)], [*wal(2, [6]), *wal(3, [5, 6])], branch)
-        assert missing_since(held, held.backups[0]) == ()
+        assert missing_since(held, held.backups[0], LATER) == ()
 
     def test_nothing_is_missed_where_nothing_is(self):
         held = catalog([backup("a", BEFORE)])
-        assert missing_since(held, held.backups[0]) == ()
+        assert missing_since(held, held.backups[0], LATER) == ()
 
 
 def test_stretches_end_where_a_segment_is_missing() -> None:
@@ -207,4 +213,4 @@ class TestReport:
 
     def test_a_gap_is_told(self):
         held = catalog([backup("a", BEFORE)], wal(1, [4, 6]))
-        assert report(settings(), held, None, NOON)["repositories"][0]["missing_wal"] == ["000000010000000000000005"]
+        assert report(settings(), held, None, LATER)["repositories"][0]["missing_wal"] == ["000000010000000000000005"]
