@@ -52,18 +52,26 @@ def topology(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping
 
     def members(group: str, identity: Callable[[Mapping[str, Any]], str]) -> dict[str, str]:
         names = [name for name in groups.get(group, ()) if identity(hostvars[name]) == identity(mine)]
-        return {name: _address(hostvars[name], name) for name in names}
+        return {name: host_address(hostvars[name], name) for name in names}
 
-    return Topology(_name(mine), members("etcd", _etcd_name), members("postgres", _name), members("proxy", _name))
+    return Topology(
+        cluster_name(mine),
+        members("etcd", etcd_name),
+        members("postgres", cluster_name),
+        members("proxy", cluster_name),
+    )
 
 
-def _name(host: Mapping[str, Any]) -> str:
+def cluster_name(host: Mapping[str, Any]) -> str:
+    """By its variables."""
     return str(host.get("pgcluster_name", DEFAULT_NAME))
 
 
-def _etcd_name(host: Mapping[str, Any]) -> str:
-    return str(host.get("pgcluster_etcd_name", _name(host)))
+def etcd_name(host: Mapping[str, Any]) -> str:
+    """By its variables; that of the cluster unless it is shared."""
+    return str(host.get("pgcluster_etcd_name", cluster_name(host)))
 
 
-def _address(host: Mapping[str, Any], name: str) -> str:
+def host_address(host: Mapping[str, Any], name: str) -> str:
+    """Where others reach it."""
     return str(host.get("pgcluster_address", host.get("ansible_host", name)))

@@ -1,0 +1,111 @@
+"""Everybody is asked and answers, nobody else is answered, and what the rules ask for is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections import Counter
+
+import pytest
+import yaml
+from integration.inventory import ROOT, Cluster
+from integration.prometheus import HOST, Prometheus
+from lab import Lab
+
+EXPECTED = {
+    "node": 4,
+    "postgres": 3,
+    "patroni": 3,
+    "etcd": 3,
+    "haproxy": 3,
+    "pgbouncer": 6,
+    "prometheus": 1,
+    "alertmanager": 1,
+}
+# Series that only something unusual brings about.
+ABSENT = re.compile(r"matriarch_backup_|matriarch:backup_age")
+RULES = ("alerts.yml", "records.yml")
+NAME = re.compile(r"\b((?:matriarch|patroni|etcd|haproxy|pgbouncer|node|pg)_\w+)\b(?!\s*[(=])")
+
+
+def test_every_target_is_up(prometheus: Prometheus) -> None:
+    prometheus.wait("every target is up", 60, lambda: not prometheus.query("up == 0"))
+    assert Counter(each["metric"]["job"] for each in prometheus.query("up")) == EXPECTED
+
+
+def test_everything_says_whose_it_is(prometheus: Prometheus) -> None:
+    assert prometheus.query('count({cluster="", __name__!~"ALERTS.*"}) or count({member="", job!=""})') == []
+
+
+def test_nothing_is_told_while_all_is_well(prometheus: Prometheus, cluster: Cluster) -> None:
+    prometheus.wait("no alert fires", 90, lambda: not set(prometheus.firing()) - known_of_this_machine(prometheus))
+    assert cluster
+
+
+def known_of_this_machine(prometheus: Prometheus) -> set[str]:
+    """Hosts of the lab share the machine's clock, which may have nobody who keeps it."""
+    return {"MatriarchClockFree"} if prometheus.value("min(matriarch_clock_synchronized)") == 0 else set()
+
+
+def test_every_metric_of_the_rules_is_known(prometheus: Prometheus, lab: Lab) -> None:
+    known = prometheus.names()
+    missing = set()
+    for name in RULES:
+        text = lab.execute(HOST, "cat", f"/etc/prometheus/matriarch/{name}").stdout
+        for group in yaml.safe_load(text)["groups"]:
+            for rule in group["rules"]:
+                missing |= {found for found in NAME.findall(rule["expr"]) if found not in known}
+    assert {name for name in missing if not ABSENT.match(name)} == set()
+
+
+def test_every_rule_is_healthy(prometheus: Prometheus) -> None:
+    rules = [rule for group in prometheus.get("rules")["groups"] for rule in group["rules"]]
+    assert rules
+    assert [rule["name"] for rule in rules if rule["health"] != "ok"] == []
+
+
+def test_users_of_cloudnativepg_get_answers(prometheus: Prometheus) -> None:
+    assert {each["metric"]["pod"] for each in prometheus.query("cnpg_pg_replication_lag")} == {"db1", "db2", "db3"}
+    assert prometheus.value("sum(cnpg_backends_total)") > 0
+    assert prometheus.value("sum(rate(cnpg_pg_stat_database_xact_commit[1m]))") > 0
+
+
+@pytest.mark.parametrize("port", [9100, 9187, 9127, 9128, 8405])
+def test_nobody_without_a_certificate_is_told(port: int, cluster: Cluster) -> None:
+    command = ["openssl", "s_client", "-connect", f"{cluster.postgres[0].address}:{port}", "-CAfile", str(cluster.ca)]
+    request = "GET /metrics HTTP/1.0\r\n\r\n"
+    said = subprocess.run([*command, "-quiet"], input=request, capture_output=True, text=True, check=False, timeout=20)
+    assert "certificate required" in said.stderr
+    assert "# HELP" not in said.stdout
+
+
+def test_the_login_can_only_look(lab: Lab) -> None:
+    ask = ["runuser", "-u", "prometheus", "--", "psql", "-XqAt", "-U", "matriarch_monitor", "-d", "postgres", "-c"]
+    assert lab.execute("db1", *ask, "SELECT pg_has_role('pg_monitor', 'usage')").stdout.strip() == "t"
+    refused = lab.execute("db1", *ask, "SELECT * FROM pg_authid")
+    assert "permission denied" in refused.stdout + refused.stderr
+    other = lab.execute("db1", "runuser", "-u", "nobody", "--", *ask[4:], "SELECT 1")
+    assert "Peer authentication failed" in other.stdout + other.stderr
+
+
+def test_no_exporter_has_a_password(lab: Lab) -> None:
+    units = "/etc/systemd/system/*exporter*.service"
+    assert lab.execute("db1", "sh", "-c", f"grep -il password= {units}; true").stdout == ""
+
+
+def test_alertmanager_is_told(prometheus: Prometheus) -> None:
+    managers = prometheus.get("alertmanagers")
+    assert [each["url"] for each in managers["activeAlertmanagers"]] == ["http://127.0.0.1:9093/api/v2/alerts"]
+
+
+def test_a_host_without_the_role_stays_as_it_is(cluster: Cluster) -> None:
+    """Check mode with exporters that are to come elsewhere: the play announces, and changes nothing."""
+    told = json.dumps({"monitoring_ports": {"node": 9101}})
+    inventories = [word for source in cluster.sources for word in ("--inventory", source)]
+    command = ["ansible-playbook", *inventories, "--check", "--diff", "--extra-vars", told, "site.yml"]
+    plain = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
+    done = subprocess.run(command, cwd=ROOT, env=plain, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert ":9101" in done.stdout
