@@ -6,7 +6,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,6 +116,7 @@ def a_replica_is_promoted_by_hand(ground: Ground) -> Iterator[None]:
         yield
     finally:
         ground.superuser(other, "ALTER SYSTEM RESET primary_conninfo")
+        ground.superuser(other, "SELECT pg_reload_conf()")
         ground.patch({"pause": None})
 
 
@@ -217,7 +218,7 @@ def a_pooler_is_stopped(ground: Ground) -> Iterator[None]:
 
 @fault("TargetDown")
 def an_exporter_is_stopped(ground: Ground) -> Iterator[None]:
-    with ground.stopped("prometheus-node-exporter", "db2"):
+    with ground.stopped("prometheus-postgres-exporter", "db2"):
         yield
 
 
@@ -286,11 +287,41 @@ def ground(cluster: Cluster, lab: Lab, connect: Connect) -> Iterator[Ground]:
     eventually("the cluster is whole again", WHOLE_SECONDS, lambda: is_whole(cluster))
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_it_is_told_and_ends(name: str, ground: Ground, prometheus: Prometheus) -> None:
-    put_in, alerts = FAULTS[name]
+# Those that do not touch each other are put in at the same time.
+TOGETHER = (
+    (
+        "the_archive_refuses",
+        "nobody_receives_through_a_slot",
+        "somebody_holds_a_lock",
+        "a_prepared_transaction_is_forgotten",
+    ),
+    (
+        "clients_queue_for_a_pool_of_two",
+        "a_pooler_is_stopped",
+        "an_exporter_is_stopped",
+        "the_ballast_is_used_up",
+        "a_certificate_ends_soon",
+        "the_host_s_own_program_does_not_run",
+    ),
+    ("replay_is_paused", "a_setting_waits_for_a_restart", "an_etcd_member_is_stopped"),
+    ("both_replicas_are_stopped",),
+    ("a_replica_is_promoted_by_hand",),
+    ("etcd_has_lost_its_majority",),
+    ("patroni_is_stopped_everywhere",),
+)
+
+
+def test_every_fault_is_put_in() -> None:
+    assert sorted(name for names in TOGETHER for name in names) == sorted(FAULTS)
+
+
+@pytest.mark.parametrize("names", TOGETHER, ids=lambda names: names[0])
+def test_they_are_told_and_end(names: tuple[str, ...], ground: Ground, prometheus: Prometheus) -> None:
+    alerts = frozenset[str]().union(*(FAULTS[name][1] for name in names))
     prometheus.wait("none of them fires yet", CLEARS_WITHIN, lambda: not alerts & set(prometheus.firing()))
-    with put_in(ground):
+    with ExitStack() as faults:
+        for name in names:
+            faults.enter_context(FAULTS[name][0](ground))
         took = prometheus.wait(f"{sorted(alerts)} fire", FIRES_WITHIN, lambda: alerts <= set(prometheus.firing()))
         told = prometheus.firing()
     cleared = prometheus.wait(f"{sorted(alerts)} end", CLEARS_WITHIN, lambda: not alerts & set(prometheus.firing()))

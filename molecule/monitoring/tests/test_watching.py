@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import subprocess
 from collections import Counter
 
 import pytest
 import yaml
-from integration.inventory import ROOT, Cluster
+from integration.inventory import Cluster
+from integration.operations import play
 from integration.prometheus import HOST, Prometheus
 from lab import Lab
 
@@ -100,12 +99,16 @@ def test_alertmanager_is_told(prometheus: Prometheus) -> None:
     assert [each["url"] for each in managers["activeAlertmanagers"]] == ["http://127.0.0.1:9093/api/v2/alerts"]
 
 
-def test_a_host_without_the_role_stays_as_it_is(cluster: Cluster) -> None:
-    """Check mode with exporters that are to come elsewhere: the play announces, and changes nothing."""
-    told = json.dumps({"monitoring_ports": {"node": 9101}})
-    inventories = [word for source in cluster.sources for word in ("--inventory", source)]
-    command = ["ansible-playbook", *inventories, "--check", "--diff", "--extra-vars", told, "site.yml"]
-    plain = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
-    done = subprocess.run(command, cwd=ROOT, env=plain, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-4000:]
-    assert ":9101" in done.stdout
+def test_a_check_run_announces_nothing_on_any_host(cluster: Cluster) -> None:
+    done = play(cluster, "site", check=True)
+    assert done.ok, done.tail
+    assert done.changes == []
+
+
+def test_a_check_run_announces_what_is_declared_anew(cluster: Cluster) -> None:
+    done = play(cluster, "site", check=True, monitoring_ports={"node": 9101}, monitoring_thresholds={"lag_seconds": 77})
+    assert done.ok, done.tail
+    assert {task.rpartition(" : ")[2] for task in done.changes} == {
+        "Configure the exporters",
+        "Configure Prometheus and Alertmanager",
+    }
