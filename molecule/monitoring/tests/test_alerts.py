@@ -296,12 +296,12 @@ TOGETHER = (
         "a_prepared_transaction_is_forgotten",
     ),
     (
-        "clients_queue_for_a_pool_of_two",
         "a_pooler_is_stopped",
         "an_exporter_is_stopped",
         "the_ballast_is_used_up",
         "a_certificate_ends_soon",
         "the_host_s_own_program_does_not_run",
+        "clients_queue_for_a_pool_of_two",  # the last: the pooler sends them away after 30 s
     ),
     ("replay_is_paused", "a_setting_waits_for_a_restart", "an_etcd_member_is_stopped"),
     ("both_replicas_are_stopped",),
