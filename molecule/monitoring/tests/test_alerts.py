@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 from integration.inventory import ROOT, Cluster, Endpoint
-from integration.operations import WHOLE_SECONDS, is_whole, play
+from integration.operations import WHOLE_SECONDS, ask_patroni, is_whole, play
 from integration.prometheus import Prometheus
-from integration.watch import Connect, eventually, leader
+from integration.watch import Connect, eventually, leader, value
 from lab import Lab
 
 FIRES_WITHIN = 60
@@ -69,6 +69,17 @@ class Ground:
         assert done.returncode == 0, done.stderr
 
     @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Patroni lets go of everything, until it is told to go on."""
+        self.patch({"pause": True})
+        first = self.cluster.postgres[0]
+        eventually("Patroni is paused", 30, lambda: bool(ask_patroni(self.cluster, first, "cluster").get("pause")))
+        try:
+            yield
+        finally:
+            self.patch({"pause": None})
+
+    @contextmanager
     def stopped(self, unit: str, *hosts: str) -> Iterator[None]:
         for host in hosts:
             self.run(host, f"systemctl stop {unit}")
@@ -103,33 +114,43 @@ def both_replicas_are_stopped(ground: Ground) -> Iterator[None]:
         yield
 
 
-@fault("TwoWritable", "Maintenance", "ReplicaNotStreaming")
+@fault("TwoWritable", "Maintenance")
 def a_replica_is_promoted_by_hand(ground: Ground) -> Iterator[None]:
-    """Patroni is paused, or it would not stand for it. The other replica's upstream is somebody who is not there."""
-    leads = ground.leader
-    promoted, other = (machine.name for machine in ground.cluster.postgres if machine.name != leads)
-    ground.patch({"pause": True})
-    try:
-        ground.superuser(promoted, "SELECT pg_promote()")
-        ground.superuser(other, "ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port=1'")
-        ground.superuser(other, "SELECT pg_reload_conf()")
+    """Patroni is paused, or it would not stand for it."""
+    replica = ground.replica
+    with ground.paused():
+        ground.superuser(replica, "SELECT pg_promote()")
         yield
-    finally:
-        ground.superuser(other, "ALTER SYSTEM RESET primary_conninfo")
-        ground.superuser(other, "SELECT pg_reload_conf()")
-        ground.patch({"pause": None})
+
+
+@fault("ReplicaNotStreaming", "PostgresDown")
+def the_leader_is_stopped_by_hand(ground: Ground) -> Iterator[None]:
+    """While Patroni is paused, nobody starts it again, and nobody takes over."""
+    leads = ground.leader
+    with ground.paused():
+        stop = "/usr/lib/postgresql/17/bin/pg_ctl --pgdata=/var/lib/postgresql/17/main --mode=fast --wait stop"
+        ground.run(leads, f"runuser -u postgres -- {stop}")
+        yield
 
 
 @fault("ReplicaLag")
-def replay_is_paused(ground: Ground) -> Iterator[None]:
-    replica = ground.replica
-    ground.superuser(replica, "SELECT pg_wal_replay_pause()")
+def a_reader_holds_replay_up(ground: Ground) -> Iterator[None]:
+    """It reads a table that the leader changes; PostgreSQL lets it, for max_standby_streaming_delay (30 s)."""
+    leads, replica = ground.leader, ground.replica
+    ground.superuser(leads, "CREATE TABLE read_there (id int); GRANT SELECT ON read_there TO admin")
     try:
-        with ground.connect(ground.cluster.rw[0]) as session:
-            session.execute("SELECT pg_logical_emit_message(true, 'monitoring', 'x')")
-        yield
+        with ground.connect(ground.instance(replica)) as reader:
+            eventually("the replica has the table", 10, lambda: has_table(reader, "read_there"))
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM read_there")
+            ground.superuser(leads, "ALTER TABLE read_there ADD COLUMN more int")
+            yield
     finally:
-        ground.superuser(replica, "SELECT pg_wal_replay_resume()")
+        ground.superuser(leads, "DROP TABLE read_there")
+
+
+def has_table(session: psycopg.Connection[Any], name: str) -> bool:
+    return bool(value(session, f"SELECT to_regclass('{name}') IS NOT NULL"))
 
 
 @fault("ArchiveBehind", "ArchiveFails")
@@ -303,9 +324,10 @@ TOGETHER = (
         "the_host_s_own_program_does_not_run",
         "clients_queue_for_a_pool_of_two",  # the last: the pooler sends them away after 30 s
     ),
-    ("replay_is_paused", "a_setting_waits_for_a_restart", "an_etcd_member_is_stopped"),
+    ("a_reader_holds_replay_up", "a_setting_waits_for_a_restart", "an_etcd_member_is_stopped"),
     ("both_replicas_are_stopped",),
     ("a_replica_is_promoted_by_hand",),
+    ("the_leader_is_stopped_by_hand",),
     ("etcd_has_lost_its_majority",),
     ("patroni_is_stopped_everywhere",),
 )
