@@ -113,6 +113,26 @@ def test_the_program_replaces_the_file_and_says_what_it_could_not_read(tmp_path,
     assert "certificate" not in written
 
 
+def test_a_container_is_not_told_its_clock(monkeypatch):
+    def refuse():
+        raise PermissionError(1, "adjtimex failed")
+
+    problems: list[str] = []
+    monkeypatch.setattr(program, "clock_synchronized", refuse)
+    assert program._clock(problems) is None
+    assert problems == []
+
+
+def test_a_clock_that_cannot_be_read_is_said(monkeypatch):
+    def fail():
+        raise OSError(22, "adjtimex failed")
+
+    problems: list[str] = []
+    monkeypatch.setattr(program, "clock_synchronized", fail)
+    assert program._clock(problems) is None
+    assert "adjtimex failed" in problems[0]
+
+
 def test_a_ballast_of_holes_keeps_nothing_back(tmp_path):
     with (tmp_path / "ballast").open("wb") as file:
         file.truncate(1 << 20)
