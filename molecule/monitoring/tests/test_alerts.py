@@ -205,7 +205,7 @@ def a_prepared_transaction_is_forgotten(ground: Ground) -> Iterator[None]:
 @fault("PoolerQueue")
 def clients_queue_for_a_pool_of_two(ground: Ground) -> Iterator[None]:
     """The admin's sessions in the declared database, whose pool has two connections."""
-    pooled = next(each for each in ground.cluster.rw if each.name == "pooled-rw")
+    pooled = {each.name: each for each in ground.cluster.rw}["pooled-rw"]
     told = {"user": "odoo", "password": ground.cluster.secret("users/odoo.password"), "dbname": "odoo"}
     sessions = [ground.connect(pooled, **told) for _number in range(3)]
     waits = threading.Thread(target=run_and_forget, args=(sessions[2], "SELECT 1"))
