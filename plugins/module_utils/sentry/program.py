@@ -117,7 +117,8 @@ class Watch:
     def _well(self, postmaster: int) -> None:
         self._postmaster = postmaster
         if self._unit.is_held:
-            self._say(f"the disk writes again, and Patroni starts {self._unit.release()}".rstrip())
+            problem = self._unit.release()
+            self._say(f"the disk writes again, and Patroni {f'cannot start: {problem}' if problem else 'starts'}")
         elif self._said:
             self._say("the disk writes again")
         self._said, self._is_over = "", False

@@ -72,10 +72,17 @@ class Unit:
             os.close(pipe)
 
     def release(self) -> str:
-        """It may start, and does; empty, or what systemd says."""
+        """It may start, and does; or it may not yet, and this is what systemd says."""
         self.mark.unlink(missing_ok=True)
-        try:
-            done = complete(["systemctl", "start", "--no-block", UNIT], seconds=START_SECONDS)
-        except (CommandError, OSError) as error:
-            return str(error)
-        return "" if done.returncode == 0 else done.stderr.strip()
+        problem = _start()
+        if problem:
+            self.mark.touch()  # so that it is tried again
+        return problem
+
+
+def _start() -> str:
+    try:
+        done = complete(["systemctl", "start", "--no-block", UNIT], seconds=START_SECONDS)
+    except (CommandError, OSError) as error:
+        return str(error)
+    return "" if done.returncode == 0 else done.stderr.strip()

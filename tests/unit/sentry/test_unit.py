@@ -98,3 +98,5 @@ def test_it_starts_again(patroni, monkeypatch, code, told):
     patroni.mark.touch()
     monkeypatch.setattr(unit, "complete", complete)
     assert patroni.release() == told
+    # Where it did not, it is tried again.
+    assert patroni.is_held is bool(told)
