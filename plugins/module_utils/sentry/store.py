@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -16,6 +15,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_k
     KeyValue,
     Unchanged,
 )
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni_keys import Leadership, revision, text
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.sentry import SyncSet
 
@@ -23,30 +23,15 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
-class Standing:
+class Standing(Leadership):
     """What etcd holds now; keys that are not there are None."""
 
-    leader: KeyValue | None
-    config: KeyValue | None
     sync: KeyValue | None
-
-    @property
-    def leads(self) -> str:
-        """The leader's name; empty where nobody leads."""
-        return _text(self.leader)
-
-    @property
-    def paused(self) -> bool:
-        """Whether people work on the cluster by hand; also where nobody can tell."""
-        try:
-            return bool(json.loads(_text(self.config)).get("pause"))
-        except (AttributeError, ValueError):
-            return True
 
     @property
     def sync_set(self) -> SyncSet:
         """Who has every acknowledged commit."""
-        return SyncSet.parse(_text(self.sync))
+        return SyncSet.parse(text(self.sync))
 
 
 class SentryStore:
@@ -65,9 +50,7 @@ class SentryStore:
         The member is forgotten with it: nobody who stands for election then waits for its answer.
         """
         held = (standing.leader, standing.config, standing.sync)
-        still = [
-            Unchanged(key, found.mod_revision if found else 0) for key, found in zip(self._keys(), held, strict=True)
-        ]
+        still = [Unchanged(key, revision(found)) for key, found in zip(self._keys(), held, strict=True)]
         gone = [Delete(f"{self._patroni}/leader"), Delete(f"{self._patroni}/members/{standing.leads}")]
         return self._ask(lambda etcd: etcd.transact(still, gone))
 
@@ -82,7 +65,3 @@ class SentryStore:
             except RemoteError:
                 self._clients.append(self._clients.pop(0))
         return operation(self._clients[0])
-
-
-def _text(found: KeyValue | None) -> str:
-    return found.value.decode(errors="replace") if found else ""
