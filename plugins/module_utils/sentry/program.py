@@ -201,7 +201,9 @@ class Certificates:
     def renew(self) -> None:
         """Read them again, now and then: they change while this runs."""
         if since_boot() - self._read_at >= RENEW_SECONDS:
-            self._context, self._read_at = self._read(), since_boot()
+            self._read_at = since_boot()
+            with suppress(OSError):  # they are just being replaced
+                self._context = self._read()
 
     def _read(self) -> ssl.SSLContext:
         made = ssl.create_default_context(cafile=self._settings.ca_file)
