@@ -11,6 +11,7 @@ from faults.nemesis.storage import (
     DiskFull,
     FlippedByte,
     Hung,
+    HungAndLeftAlone,
     HungInPause,
     HungWithoutStandbys,
     InodesUsedUp,
@@ -69,8 +70,7 @@ def test_D05_disk_of_the_leader_hangs(happens: Happens) -> None:
     ("fault", "told"),
     [
         (HungInPause, "nothing is done: Patroni is paused"),
-        (HungWithoutStandbys, "nothing is done: "),
-        (StandbyHung, "nothing is done: "),
+        (HungWithoutStandbys, "nothing is done: no standby is known to have everything"),
     ],
 )
 def test_a_disk_that_hangs_costs_no_leader_where_nobody_may_take_over(
@@ -80,6 +80,14 @@ def test_a_disk_that_hangs_costs_no_leader_where_nobody_may_take_over(
     assert verdict.problems == []
     tells(verdict, told)
     assert "ending PostgreSQL" not in verdict.fault.reported
+    assert isinstance(verdict.fault, HungAndLeftAlone)
+    assert verdict.fault.leads_on
+
+
+def test_a_disk_of_a_standby_hangs(happens: Happens) -> None:
+    verdict = happens(StandbyHung)
+    assert verdict.problems == []
+    tells(verdict, f"nothing is done: {verdict.fault.leader} leads")
 
 
 def test_D06_disk_of_the_leader_fails(happens: Happens) -> None:

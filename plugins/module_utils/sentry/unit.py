@@ -10,6 +10,7 @@ killed stays down. Nothing here touches a disk, but `release`.
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.sentry import 
 
 UNIT = "patroni.service"
 START_SECONDS = 10.0
+END_SECONDS = 5.0  # for those who waited for the disk, once it is back
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,23 @@ class Unit:
             os.close(pipe)
 
     def release(self) -> str:
-        """It may start, and does; or it may not yet, and this is what systemd says."""
+        """It may start, and does; or it may not yet, and this is what systemd says.
+
+        Those who waited for the disk end first. As long as their cgroup is there, Linux 6.18 kills whatever systemd
+        puts into it, for it was killed once (`kill_seq` in kernel/cgroup/cgroup.c).
+        """
+        self._wait_for_the_end()
         self.mark.unlink(missing_ok=True)
         problem = _start()
         if problem:
             self.mark.touch()  # so that it is tried again
         return problem
+
+    def _wait_for_the_end(self) -> None:
+        deadline = time.monotonic() + END_SECONDS
+        with suppress(OSError):
+            while any(doom.inhabitants(self.cgroup)) and time.monotonic() < deadline:
+                time.sleep(doom.LOOK_SECONDS)
 
 
 def _start() -> str:

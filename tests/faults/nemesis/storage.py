@@ -230,14 +230,20 @@ class Hung(OnSmallDisk):
 class HungAndLeftAlone(Hung):
     """The leader's disk hangs, and it leads on, for nobody may take over: its clients wait for the disk."""
 
+    seconds = 20.0
+    leads_on = False
+
+    def restore(self) -> None:
+        """It hands over for this, and not before."""
+        self.leads_on = self.leads_on or leads(self.arena) == self.victim
+        super().restore()
+
     def budget(self) -> Budget:
-        return Budget(gap=gap(self.seconds + GENEROUS * self.arena.bound("host_lost")), leadership="stays")
+        return Budget(gap=gap(self.seconds + GENEROUS * self.arena.bound("host_lost")))
 
 
 class HungInPause(HungAndLeftAlone):
     """People work on the cluster by hand."""
-
-    seconds = 20.0
 
     def inject(self) -> None:
         self.arena.configure(pause="true")
@@ -252,8 +258,6 @@ class HungInPause(HungAndLeftAlone):
 
 class HungWithoutStandbys(HungAndLeftAlone):
     """Both standbys are away."""
-
-    seconds = 20.0
 
     def inject(self) -> None:
         for name in self.standbys:

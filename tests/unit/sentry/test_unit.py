@@ -96,7 +96,28 @@ def test_it_starts_again(patroni, monkeypatch, code, told):
         return type("Done", (), {"returncode": code, "stderr": f"{told}\n"})
 
     patroni.mark.touch()
+    (patroni.cgroup / "cgroup.procs").write_text("")
     monkeypatch.setattr(unit, "complete", complete)
     assert patroni.release() == told
     # Where it did not, it is tried again.
     assert patroni.is_held is bool(told)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_those_who_waited_for_the_disk_end_first(patroni, monkeypatch, ends):
+    """For some time, at least."""
+    waited: list[float] = []
+
+    def sleep(seconds):
+        waited.append(seconds)
+        if ends:
+            (patroni.cgroup / "cgroup.procs").write_text("")
+
+    def complete(_argv, *, seconds):
+        assert waited
+        return type("Done", (), {"returncode": 0, "stderr": "", "seconds": seconds})
+
+    monkeypatch.setattr(unit, "END_SECONDS", 0.02)
+    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr(unit, "complete", complete)
+    assert patroni.release() == ""
