@@ -47,7 +47,7 @@ class SentryStore:
     def give_up(self, standing: Standing) -> bool:
         """End one's own leadership, if all is still as it was read; tells whether it was done.
 
-        The member is forgotten with it: nobody who stands for election then waits for its answer.
+        The member's entry goes with it, which is made anew when it is back.
         """
         held = (standing.leader, standing.config, standing.sync)
         still = [Unchanged(key, revision(found)) for key, found in zip(self._keys(), held, strict=True)]
