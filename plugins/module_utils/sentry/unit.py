@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.sentry import 
 UNIT = "patroni.service"
 START_SECONDS = 10.0
 END_SECONDS = 5.0  # for those who waited for the disk, once it is back
+REMOVED_SECONDS = 1.0  # for systemd to remove the cgroup of nobody
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,20 @@ class Unit:
         return problem
 
     def _wait_for_the_end(self) -> None:
-        deadline = time.monotonic() + END_SECONDS
-        with suppress(OSError):
-            while any(doom.inhabitants(self.cgroup)) and time.monotonic() < deadline:
-                time.sleep(doom.LOOK_SECONDS)
+        _wait(END_SECONDS, self._is_inhabited)
+        _wait(REMOVED_SECONDS, self.cgroup.exists)
+
+    def _is_inhabited(self) -> bool:
+        try:
+            return any(doom.inhabitants(self.cgroup))
+        except OSError:
+            return False
+
+
+def _wait(seconds: float, lasts: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + seconds
+    while lasts() and time.monotonic() < deadline:
+        time.sleep(doom.LOOK_SECONDS)
 
 
 def _start() -> str:

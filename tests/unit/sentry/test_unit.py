@@ -118,6 +118,7 @@ def test_those_who_waited_for_the_disk_end_first(patroni, monkeypatch, ends):
         return type("Done", (), {"returncode": 0, "stderr": "", "seconds": seconds})
 
     monkeypatch.setattr(unit, "END_SECONDS", 0.02)
+    monkeypatch.setattr(unit, "REMOVED_SECONDS", 0.0)
     monkeypatch.setattr("time.sleep", sleep)
     monkeypatch.setattr(unit, "complete", complete)
     assert patroni.release() == ""
