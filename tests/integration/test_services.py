@@ -29,6 +29,10 @@ def test_the_waker_runs(login: Login, postgres_machine: Machine) -> None:
     expect_service(login(postgres_machine), "matriarch-waker.service")
 
 
+def test_the_sentry_runs(login: Login, postgres_machine: Machine) -> None:
+    expect_service(login(postgres_machine), "matriarch-sentry.service")
+
+
 @pytest.mark.parametrize("unit", ["haproxy.service", "pgbouncer@rw.service", "pgbouncer@ro.service"])
 def test_the_proxy_runs(login: Login, proxy_machine: Machine, unit: str) -> None:
     expect_service(login(proxy_machine), unit)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from faults.arena import Arena
 from faults.nemesis.storage import (
     BALLAST,
     DiskFull,
     FlippedByte,
     Hung,
+    HungAndLeftAlone,
+    HungInPause,
+    HungWithoutStandbys,
     InodesUsedUp,
     ReadOnly,
     Slow,
+    StandbyHung,
     StandbysDiskFull,
     WalVolumeFull,
 )
+from faults.trial import MakeFault
 from faults.verdict import Verdict
 from integration.operations import play
 
@@ -55,7 +61,33 @@ def test_D04_disk_of_the_leader_slow(happens: Happens) -> None:
 
 
 def test_D05_disk_of_the_leader_hangs(happens: Happens) -> None:
-    assert happens(Hung).problems == []
+    verdict = happens(Hung)
+    assert verdict.problems == []
+    tells(verdict, "for 5 s no write to ", "this member leads no more")
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (HungInPause, "nothing is done: Patroni is paused"),
+        (HungWithoutStandbys, "nothing is done: no standby is known to have everything"),
+    ],
+)
+def test_a_disk_that_hangs_costs_no_leader_where_nobody_may_take_over(
+    happens: Happens, fault: MakeFault, told: str
+) -> None:
+    verdict = happens(fault)
+    assert verdict.problems == []
+    tells(verdict, told)
+    assert "ending PostgreSQL" not in verdict.fault.reported
+    assert isinstance(verdict.fault, HungAndLeftAlone)
+    assert verdict.fault.leads_on
+
+
+def test_a_disk_of_a_standby_hangs(happens: Happens) -> None:
+    verdict = happens(StandbyHung)
+    assert verdict.problems == []
+    tells(verdict, f"nothing is done: {verdict.fault.leader} leads")
 
 
 def test_D06_disk_of_the_leader_fails(happens: Happens) -> None:

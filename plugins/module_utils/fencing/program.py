@@ -43,17 +43,23 @@ class Fencer:
 
     def turn(self) -> float:
         """Look once, and do what is to be done; the seconds until the next look."""
-        standing = self._read()
+        self._silence = self._look(self._silence.whom)
+        standing = None if self._is_waiting else self._read()
         if standing:
             self._heed(standing)
+            if standing.leads != self._silence.whom:
+                self._silence = Silence(standing.leads)
         if self._closed and self._clock() >= max(self._closed.values()):
             self._closed.clear()
             say(routes.open_all() or "the routes to hosts without power are open again")
-        leader = standing.leads if standing else self._silence.whom
-        self._silence = self._look(leader)
         if standing and self._is_due(standing):
             self._fence(standing)
         return SUSPICIOUS_SECONDS if self._silence.seconds else CALM_SECONDS
+
+    @property
+    def _is_waiting(self) -> bool:
+        """Until a silence is nearly long enough, etcd is not asked: it may have to elect a leader itself."""
+        return 0.0 < self._silence.seconds < self._settings.suspect_seconds - LOOK_SECONDS
 
     def _read(self) -> Standing | None:
         """None where etcd does not answer: then nobody is fenced, but looked at, so that the time counts."""

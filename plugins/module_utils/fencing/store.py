@@ -9,7 +9,6 @@ fences, and `/matriarch/CLUSTER/fenced` the host that has no power, for as long 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -23,32 +22,18 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_k
     Put,
     Unchanged,
 )
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni_keys import Leadership, revision
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
 
 Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
-class Standing:
+class Standing(Leadership):
     """What etcd holds now; keys that are not there are None."""
 
-    leader: KeyValue | None
-    config: KeyValue | None
     fencer: KeyValue | None
     fenced: KeyValue | None
-
-    @property
-    def leads(self) -> str:
-        """The leader's name; empty where nobody leads."""
-        return _text(self.leader)
-
-    @property
-    def paused(self) -> bool:
-        """Whether people work on the cluster by hand; also where nobody can tell."""
-        try:
-            return bool(json.loads(_text(self.config)).get("pause"))
-        except (AttributeError, ValueError):
-            return True
 
 
 @dataclass(frozen=True)
@@ -76,13 +61,13 @@ class FencingStore:
     def claim(self, standing: Standing, member: str, seconds: int) -> Claim | None:
         """Be the one that fences, for so long; None where another one is, or somebody leads anew."""
         lease = self._ask(lambda etcd: etcd.grant_lease(seconds))
-        leads = Unchanged(f"{self._patroni}/leader", _revision(standing.leader))
+        leads = Unchanged(f"{self._patroni}/leader", revision(standing.leader))
         put = Put(self._fencer, member.encode(), lease)
         self._ask(lambda etcd: etcd.transact([Created(self._fencer), leads], [put]))
         held = self._ask(lambda etcd: etcd.get(self._fencer))
         if held is None or held.lease != lease:
             return None
-        return Claim(standing.leads, leads.revision, _revision(standing.config), held.mod_revision)
+        return Claim(standing.leads, leads.revision, revision(standing.config), held.mod_revision)
 
     def depose(self, claim: Claim, seconds: int) -> bool:
         """End the leadership of a leader whose host has no power, and have everybody know for so many seconds.
@@ -114,11 +99,3 @@ class FencingStore:
         except RemoteError:
             self._clients.append(self._clients.pop(0))
             raise
-
-
-def _revision(found: KeyValue | None) -> int:
-    return found.mod_revision if found else 0
-
-
-def _text(found: KeyValue | None) -> str:
-    return found.value.decode(errors="replace") if found else ""

@@ -27,6 +27,7 @@ POSTGRES_UNITS = (
     *BACKUP_UNITS,
     "matriarch-fencer.service",
     "matriarch-waker.service",
+    "matriarch-sentry.service",
     "patroni.service",
     "matriarch-guard.socket",
     "matriarch-guard.service",

@@ -43,6 +43,7 @@ FILES = 2000  # beside those that are there
 FILL = "cd {folder} && dd if=/dev/zero of=filler bs=1M 2>/dev/null || :"
 FILL_WITH_FILES = "cd {folder} && mkdir filler && cd filler && seq 100000 | xargs touch 2>/dev/null || :"
 TRACE = "/run/slow-disk"
+SENTRY_SAYS = "journalctl --unit=matriarch-sentry --since=@{since} --output=cat"
 NO_ROOM = "journalctl --unit=patroni --since=@{since} --output=cat | grep -c 'No space left' || :"
 
 
@@ -204,9 +205,10 @@ class ReadOnly(OnSmallDisk):
 
 
 class Hung(OnSmallDisk):
-    """What is written to the leader's disk does not return for a while."""
+    """What is written to the leader's disk does not return for a while: a standby takes over meanwhile."""
 
     seconds = 40.0
+    hung_seconds = 5.0  # the role's default
 
     def inject(self) -> None:
         self.arena.shell(self.victim, f"fsfreeze --freeze {VOLUME}")
@@ -217,10 +219,67 @@ class Hung(OnSmallDisk):
         return "D" in self.arena.shell(self.victim, writes)
 
     def heal(self) -> None:
+        """What the sentry says is on another disk."""
+        self.reported = self.reported or self.arena.shell(self.victim, SENTRY_SAYS.format(since=self.since))
         self.arena.shell(self.victim, f"fsfreeze --unfreeze {VOLUME} 2>/dev/null || :")
 
     def budget(self) -> Budget:
+        return Budget(gap=gap(self.hung_seconds + GENEROUS * self.arena.bound("clean_stop")), leadership="moves")
+
+
+class HungAndLeftAlone(Hung):
+    """The leader's disk hangs, and it leads on, for nobody may take over: its clients wait for the disk."""
+
+    seconds = 20.0
+    leads_on = False
+
+    def restore(self) -> None:
+        """It hands over for this, and not before."""
+        self.leads_on = self.leads_on or leads(self.arena) == self.victim
+        super().restore()
+
+    def budget(self) -> Budget:
         return Budget(gap=gap(self.seconds + GENEROUS * self.arena.bound("host_lost")))
+
+
+class HungInPause(HungAndLeftAlone):
+    """People work on the cluster by hand."""
+
+    def inject(self) -> None:
+        self.arena.configure(pause="true")
+        super().inject()
+
+    def heal(self) -> None:
+        try:
+            super().heal()
+        finally:
+            self.arena.configure(pause=None)
+
+
+class HungWithoutStandbys(HungAndLeftAlone):
+    """Both standbys are away."""
+
+    def inject(self) -> None:
+        for name in self.standbys:
+            self.arena.run(name, "systemctl", "stop", "patroni")
+        super().inject()
+
+    def heal(self) -> None:
+        try:
+            super().heal()
+        finally:
+            for name in self.standbys:
+                self.arena.run(name, "systemctl", "start", "patroni")
+
+
+class StandbyHung(Hung):
+    """What is written to a standby's disk does not return for a while: the other one is enough."""
+
+    of_leader = False
+    seconds = 20.0
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), leadership="stays")
 
 
 class Slow(Fault):

@@ -95,6 +95,18 @@ def test_a_silent_leader_with_proof_leads_no_more(world):
     assert world.routes == ["10.0.0.1"]
 
 
+def test_etcd_is_not_asked_while_a_silence_grows(world):
+    """It may have lost its own leader with that host, and would be waited for."""
+    world.pass_seconds(3)
+    world.darken("pg1")
+    world.pass_seconds(0.3)
+    asked = len(world.etcd.calls)
+    world.pass_seconds(0.6)
+    assert len(world.etcd.calls) == asked
+    world.pass_seconds(1.5)
+    assert LEADER not in world.etcd
+
+
 def test_the_route_is_open_again_after_its_time(world):
     world.darken("pg1")
     world.pass_seconds(3)
