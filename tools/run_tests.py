@@ -53,6 +53,7 @@ STAGES = (
     scenario("backup", 20, ci=False),
     scenario("barman", 20, ci=False),
     scenario("databases", 20, ci=False),
+    scenario("logs", 10, ci=False),
     scenario("monitoring", 20, ci=False),
     scenario("faults", 90, ci=False),
 )
