@@ -29,7 +29,22 @@ SOURCE_OF_DATA = {"type": "prometheus", "uid": "${source}"}
 KINDS = {"graph": "timeseries", "stat": "stat", "states": "state-timeline", "table": "table"}
 # A metric is a word before a brace, a bracket or nothing; not a function, an operator, or a label in a list of them.
 WORD = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-NO_METRICS = frozenset({"sum", "min", "max", "avg", "rate", "increase", "time", "histogram_quantile"})
+NO_METRICS = frozenset(
+    {
+        "and",
+        "or",
+        "changes",
+        "max_over_time",
+        "sum",
+        "min",
+        "max",
+        "avg",
+        "rate",
+        "increase",
+        "time",
+        "histogram_quantile",
+    }
+)
 
 
 def source() -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.matriarch.pgcluster.plugins.modules import availability_info
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 
@@ -87,6 +88,11 @@ class TestADashboard:
         for panel in board["panels"]:
             letters = [target["refId"] for target in panel.get("targets", [])]
             assert len(set(letters)) == len(letters)
+
+
+@pytest.mark.parametrize("query", [availability_info.WRITABLE, *availability_info.ASKED.values()])
+def test_the_report_of_availability_asks_for_metrics_that_there_are(query: str) -> None:
+    assert dashboards.metrics(query.format("main", 60)) - KNOWN == set()
 
 
 def test_names_of_metrics_are_told_from_the_rest_of_a_query() -> None:

@@ -1,0 +1,168 @@
+# Copyright (c) 2026, The Matriarch authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How available a cluster was, month by month. Immutable; times are in seconds since 1970, months in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+AROUND = 120.0
+"""Seconds before and after a change of the leader in which an outage belongs to it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A time in which clients could write, or could not."""
+
+    begin: float
+    end: float
+    up: bool
+
+    def within(self, begin: float, end: float) -> Run:
+        """The part of it that lies there."""
+        return Run(max(self.begin, begin), min(self.end, end), self.up)
+
+    @property
+    def seconds(self) -> float:
+        """Its length, 0 for one that is empty."""
+        return max(0.0, self.end - self.begin)
+
+
+@dataclass(frozen=True)
+class Change:
+    """Another leader. `gap_seconds` is None where nobody watched; 0 stands for less than one step."""
+
+    at: str
+    timeline: int
+    leader: str
+    cause: str
+    gap_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Month:
+    """`allowed_seconds` of outage keep the promise for the whole month; percent is of the time that was watched."""
+
+    name: str
+    begin: float
+    end: float
+    up_seconds: float
+    down_seconds: float
+    unknown_seconds: float
+    longest_outage_seconds: float
+    allowed_seconds: float
+    runs: tuple[Run, ...]
+    changes: tuple[Change, ...]
+
+    @property
+    def percent(self) -> float | None:
+        """None where nobody watched."""
+        watched = self.up_seconds + self.down_seconds
+        return 100 * self.up_seconds / watched if watched else None
+
+    @property
+    def kept(self) -> bool:
+        """Whether what is left of the month can still keep the promise, or has kept it."""
+        return self.down_seconds <= self.allowed_seconds
+
+    def facts(self) -> dict[str, Any]:
+        """As modules return it; its outages instead of all runs."""
+        told = {**asdict(self), "percent": self.percent, "kept": self.kept}
+        told["outages"] = [{"at": shown(run.begin), "seconds": run.seconds} for run in self.runs if not run.up]
+        del told["runs"]
+        return {**told, "begin": shown(self.begin), "end": shown(self.end)}
+
+
+def shown(moment: float) -> str:
+    """A moment for people."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parsed(moment: str) -> float:
+    """What ISO 8601 says, which is UTC unless it says otherwise."""
+    told = datetime.fromisoformat(moment)
+    return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+
+
+def runs(samples: Iterable[tuple[float, float]], step: float) -> list[Run]:
+    """Samples as runs; each stands for one step. Where there is none, nobody watched."""
+    found: list[Run] = []
+    for moment, value in samples:
+        up = value >= 1
+        last = found[-1] if found else None
+        if last and last.up is up and moment <= last.end + step / 2:
+            found[-1] = Run(last.begin, moment + step, up)
+        else:
+            begin = last.end if last and moment <= last.end + step / 2 else moment
+            found.append(Run(begin, moment + step, up))
+    return found
+
+
+def months(
+    found: Sequence[Run],
+    history: Sequence[Mapping[str, Any]],
+    operations: Sequence[Mapping[str, Any]],
+    promised_percent: float,
+    now: float,
+) -> list[Month]:
+    """The months since somebody began to watch, the oldest first."""
+    if not found:
+        return []
+    changes = [_change(end, found, operations) for end in history if end.get("timestamp")]
+    return [_month(begin, found, changes, promised_percent, now) for begin in _begins(found[0].begin, now)]
+
+
+def _begins(first: float, now: float) -> list[float]:
+    begins = [datetime.fromtimestamp(first, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)]
+    while (following := _following(begins[-1])).timestamp() <= now:
+        begins.append(following)
+    return [begin.timestamp() for begin in begins]
+
+
+def _following(begin: datetime) -> datetime:
+    return begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)
+
+
+def _month(begin: float, found: Sequence[Run], changes: Sequence[Change], promised: float, now: float) -> Month:
+    whole_end = _following(datetime.fromtimestamp(begin, UTC)).timestamp()
+    first, last = max(begin, found[0].begin), min(whole_end, now)
+    inside = tuple(part for run in found if (part := run.within(first, last)).seconds > 0)
+    up = sum(run.seconds for run in inside if run.up)
+    outages = [run.seconds for run in inside if not run.up]
+    return Month(
+        name=datetime.fromtimestamp(begin, UTC).strftime("%Y-%m"),
+        begin=first,
+        end=last,
+        up_seconds=up,
+        down_seconds=sum(outages),
+        unknown_seconds=max(0.0, last - first - up - sum(outages)),
+        longest_outage_seconds=max(outages, default=0.0),
+        allowed_seconds=(whole_end - begin) * (100 - promised) / 100,
+        runs=inside,
+        changes=tuple(change for change in changes if begin <= parsed(change.at) < whole_end),
+    )
+
+
+def _change(end: Mapping[str, Any], found: Sequence[Run], operations: Sequence[Mapping[str, Any]]) -> Change:
+    at = parsed(str(end["timestamp"]))
+    near = [part for run in found if (part := run.within(at - AROUND, at + AROUND)).seconds > 0]
+    return Change(
+        at=shown(at),
+        timeline=int(end["timeline"]) + 1,
+        leader=str(end.get("new_leader") or "unknown"),
+        cause=_cause(at, operations),
+        gap_seconds=sum(run.seconds for run in near if not run.up) if near else None,
+    )
+
+
+def _cause(at: float, operations: Sequence[Mapping[str, Any]]) -> str:
+    """What somebody did at that time, by the journal of operations."""
+    for each in operations:
+        # A leader is noted a moment after it leads, and an operation goes on until all is seen to be well.
+        if parsed(each["begun_at"]) <= at <= (parsed(each["finished_at"]) if each.get("finished_at") else at):
+            return f"planned: {each['operation']} by {each['holder']['who']}"
+    return "unplanned"
