@@ -158,10 +158,12 @@ ARGUMENTS: dict[str, Any] = {
 }
 DAY = 86400
 
-# That a proxy answers no more is an outage as well: Prometheus then has a 0 of its own.
+# That a proxy answers no more is an outage as well: Prometheus then has a 0 of its own. Where Prometheus was away, it
+# repeats what it knew last for five minutes, but for what it is asked to count; {1} is two steps, in seconds.
 WRITABLE = (
-    'max(haproxy_backend_active_servers{{cluster="{0}", proxy="leader"}})'
-    ' or max(up{{cluster="{0}", job="haproxy"}}) * 0'
+    '(max(haproxy_backend_active_servers{{cluster="{0}", proxy="leader"}})'
+    ' or max(up{{cluster="{0}", job="haproxy"}}) * 0)'
+    ' and max(count_over_time(up{{cluster="{0}", job="haproxy"}}[{1}s])) > 0'
 )
 # By month; {1} is its length in seconds.
 ASKED = {
@@ -177,7 +179,9 @@ def run(params: Mapping[str, Any], now: float) -> dict[str, Any]:
     prometheus = Prometheus(JsonHttp(params["prometheus"].rstrip("/"), ca_file=params["ca_file"], timeout=60))
     step = float(params["step"])
     begin = now - params["days"] * DAY
-    samples = prometheus.over(WRITABLE.format(quoted(params["cluster"])), begin - begin % step, now, step)
+    samples = prometheus.over(
+        WRITABLE.format(quoted(params["cluster"]), 2 * params["step"]), begin - begin % step, now, step
+    )
     found = months(runs(samples, step), params["history"], params["operations"], params["promised_percent"], now)
     backups = {month.name: of_backups(prometheus, params["cluster"], month) for month in found}
     report = Report(params["cluster"], now, step, params["promised_percent"], found, backups)

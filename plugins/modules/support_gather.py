@@ -97,6 +97,7 @@ archive:
 
 import base64
 import json
+import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -129,6 +130,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 def main() -> None:
     """Run as an Ansible module."""
+    os.nice(10)  # the cluster's own work goes first
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     module.exit_json(changed=False, **run(module.params, module.check_mode))
 

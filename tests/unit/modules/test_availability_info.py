@@ -73,7 +73,7 @@ def test_months_are_computed_from_what_it_remembers(prometheus: str, run_module:
     assert answer["months"][-1]["backups"] == {"backups": 3, "drills": None, "rpo_seconds": None}
     assert "# Availability of" in answer["markdown"]
     assert "<svg" in answer["html"]
-    ranges = [query for query in FakePrometheus.asked if query.startswith("max(haproxy")]
+    ranges = [query for query in FakePrometheus.asked if query.startswith("(max(haproxy")]
     assert len(ranges) == -(-(90 * 86400 // 15 + 1) // MOST_POINTS)
     assert all('cluster="ma\\"in"' in query for query in FakePrometheus.asked)
 
