@@ -155,10 +155,10 @@ def test_random_secrets_in_random_places_are_found() -> None:
 
 def test_a_long_line_costs_no_long_time() -> None:
     """Patterns must not go back and forth over a line of a megabyte."""
-    began = time.monotonic()
+    began = time.process_time()
     for text in ("a" * 2**20, "password" * 2**17, "://" * 2**18, "'" * 2**18 + "token=", "key: " * 2**17, "\\" * 2**20):
         Redactor(["kQ7pL2xW9vTz"]).text(text)
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize(
