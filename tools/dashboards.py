@@ -35,6 +35,7 @@ NO_METRICS = frozenset(
         "or",
         "changes",
         "max_over_time",
+        "count_over_time",
         "sum",
         "min",
         "max",

@@ -82,7 +82,7 @@ class TestAHost:
 
 class TestTails:
     def test_the_last_lines_that_a_program_prints(self) -> None:
-        told = tail([sys.executable, "-c", "for n in range(100000): print(n)"], 12, 10)
+        told = tail([sys.executable, "-c", "for n in range(100000): print(n)"], 12, 60)
         assert told.text == "99998\n99999\n"
         assert told.dropped > 500000
 
