@@ -82,7 +82,7 @@ class TestADashboard:
         ]
         assert len(set(numbers)) == len(numbers)
         assert len(set(taken)) == len(taken)
-        assert max(across for across, _ in taken) < dashboards.GRID
+        assert max(across for across, _down in taken) < dashboards.GRID
 
     def test_no_query_shares_its_letter(self, board: dict[str, Any]) -> None:
         for panel in board["panels"]:

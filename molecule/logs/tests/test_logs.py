@@ -75,7 +75,7 @@ def test_a_receiver_that_was_away_gets_what_it_missed(
 ) -> None:
     sink.check_output("systemctl stop rsyslog syslog.socket")
     try:
-        missed = [fail_in_postgres(connect, cluster) for _ in range(3)]
+        missed = [fail_in_postgres(connect, cluster) for _number in range(3)]
         time.sleep(3)  # so that they are tried in vain
         assert not any(has(received, word) for word in missed)
     finally:

@@ -124,7 +124,7 @@ class TestABundle:
         found: dict[str, Any] = {}
         for name, text in inside.items():
             for secret in [MARK, *secrets(cluster)]:
-                for spelling in {secret, quote(secret), json.dumps(secret)[1:-1], secret.replace("'", "''")}:
+                for spelling in (secret, quote(secret), json.dumps(secret)[1:-1], secret.replace("'", "''")):
                     if spelling in text:
                         found.setdefault(name, []).append(text[max(0, text.find(spelling) - 60) :][:120])
         assert found == {}

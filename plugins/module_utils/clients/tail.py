@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import CommandError
 
@@ -37,12 +37,11 @@ def tail(argv: Sequence[str], most: int, seconds: float) -> Tail:
     with subprocess.Popen(  # pylint: disable=ansible-bad-function # run_command would hold all of it
         argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "LC_ALL": "C"}
     ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
+        printed, complained = cast("IO[bytes]", process.stdout), cast("IO[bytes]", process.stderr)
         deadline = threading.Timer(seconds, process.kill)
         deadline.start()
-        kept = _last(process.stdout, most)
-        complaint = process.stderr.read(2000).decode(errors="replace").strip()
+        kept = _last(printed, most)
+        complaint = complained.read(2000).decode(errors="replace").strip()
         code = process.wait()
         deadline.cancel()
     if code == -9:

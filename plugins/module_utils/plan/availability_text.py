@@ -125,7 +125,7 @@ def markdown(report: Report) -> str:
 
 def _table(head: Sequence[str], told: Sequence[Sequence[str]]) -> list[str]:
     bars = [" | ".join(each.replace("|", "\\|") for each in row) for row in told]
-    return [f"| {' | '.join(head)} |", "|" + "--|" * len(head), *(f"| {bar} |" for bar in bars)]
+    return [f"| {' | '.join(head)} |", "|" + "--|" * len(head), *(f"| {each} |" for each in bars)]
 
 
 def page(report: Report) -> str:

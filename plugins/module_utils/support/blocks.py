@@ -63,7 +63,7 @@ def _last_word(line: str) -> tuple[str, str]:
 
 def _without_end(line: str) -> str:
     """What stands in the same word before the end is the key's last line."""
-    before, _, after = line.partition("-----END")
+    before, _end, after = line.partition("-----END")
     kept = before[: len(before) - len(_last_word(before)[1])] if before[-1:].strip() else before
     return kept + MARK + _END.sub("", "-----END" + after, count=1)
 

@@ -34,7 +34,7 @@ class Cluster:
 
 def contents(cluster: Cluster, secrets: list[str]) -> dict[str, str]:
     """All files by name. Known secrets are looked for once more, over everything, the index included."""
-    state, _ = Redactor(secrets).text(json.dumps(cluster.status))
+    state, _removed = Redactor(secrets).text(json.dumps(cluster.status))
     files = {
         "INDEX.md": index(cluster),
         "index.json": json.dumps(facts(cluster), indent=2) + "\n",

@@ -35,10 +35,10 @@ class Redactor:
         """The same for what JSON says: everything below a secret's name is taken out, numbers, too."""
         if isinstance(value, dict):
             parts = {key: self._tree(each, name if is_secret(name) else str(key)) for key, each in value.items()}
-            return {key: part for key, (part, _) in parts.items()}, sum(found for _, found in parts.values())
+            return {key: part for key, (part, _found) in parts.items()}, sum(found for _part, found in parts.values())
         if isinstance(value, list):
             items = [self._tree(each, name) for each in value]
-            return [item for item, _ in items], sum(found for _, found in items)
+            return [item for item, _found in items], sum(found for _part, found in items)
         if is_secret(name) and value is not None and not is_harmless(str(value)) and value != MARK:
             return MARK, 1
         if isinstance(value, str):
@@ -60,4 +60,4 @@ def _lines(text: str) -> tuple[str, int]:
     lines, keys = remove_keys(text.split("\n"))
     lines, blocks = remove_blocks(lines)
     each = [remove_from_line(line) for line in lines]
-    return "\n".join(line for line, _ in each), keys + blocks + sum(found for _, found in each)
+    return "\n".join(line for line, _found in each), keys + blocks + sum(found for _part, found in each)

@@ -60,7 +60,7 @@ class TestRuns:
 
 
 def computed(parts: list[tuple[float, float | None]], **more: Any) -> Any:
-    end = BEGAN + sum(seconds for seconds, _ in parts)
+    end = BEGAN + sum(seconds for seconds, _up in parts)
     told = {"history": [], "operations": [], "promised_percent": 99.95, "now": end, **more}
     return months(runs(samples(*parts), STEP), **told)
 
@@ -78,13 +78,13 @@ class TestMonths:
 
     def test_the_promise_is_that_of_the_whole_month(self) -> None:
         """99.95 % of the 30 days of November allow 1296 s."""
-        _, november = computed([(3600, 1), (1290, 0), (DAY, 1)])
+        _october, november = computed([(3600, 1), (1290, 0), (DAY, 1)])
         assert november.allowed_seconds == pytest.approx(1296)
         assert november.kept
         assert not computed([(3600, 1), (1305, 0), (DAY, 1)])[1].kept
 
     def test_time_without_a_watch_counts_neither_way(self) -> None:
-        october, _ = computed([(600, 1), (1800, None), (1200, 1), (15, 1)])
+        october, _november = computed([(600, 1), (1800, None), (1200, 1), (15, 1)])
         assert (october.up_seconds, october.down_seconds, october.unknown_seconds) == (1800, 0, 1800)
         assert october.percent == 100
 
@@ -107,7 +107,7 @@ class TestMonths:
         ]
         found = computed(parts)
         whole = sum(month.up_seconds + month.down_seconds + month.unknown_seconds for month in found)
-        assert whole == pytest.approx(sum(seconds for seconds, _ in parts))
+        assert whole == pytest.approx(sum(seconds for seconds, _up in parts))
 
 
 def end(at: float, timeline: int = 1) -> dict[str, Any]:
@@ -176,7 +176,7 @@ class TestTexts:
 
     def test_an_outage_is_never_too_thin_to_be_seen(self, report: Report) -> None:
         bars = list(ET.fromstring(strip(report.months[1])))
-        (red,) = [bar for bar in bars if bar.attrib["fill"] == "#d22"]
+        (red,) = [each for each in bars if each.attrib["fill"] == "#d22"]
         assert float(red.attrib["width"]) >= 2
         assert bars[-1] is red, "drawn over the others"
 

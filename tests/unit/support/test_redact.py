@@ -83,11 +83,11 @@ class TestWhatLooksLikeASecret:
         assert removed > 0
 
     def test_a_second_time_there_is_nothing_left_to_remove(self, text: str) -> None:
-        redacted, _ = Redactor().text(text)
+        redacted, _found = Redactor().text(text)
         assert Redactor().text(redacted)[0].strip() == redacted.strip()
 
     def test_what_stands_around_it_stays(self, text: str) -> None:
-        redacted, _ = Redactor().text(text)
+        redacted, _found = Redactor().text(text)
         for word in ("dbname", "db1", "sslmode", "username", "port", "name", "LOGIN", "goes on", "is kept", "cacert"):
             assert (word in text) == (word in redacted)
 
@@ -103,7 +103,9 @@ def test_keys_of_a_storage_are_known_by_their_form() -> None:
 
 
 def test_json_stays_json() -> None:
-    redacted, _ = Redactor().text(json.dumps({"token": 12345, "secrets": {"a": ["b"]}, "lag": 7, "off": {"key": None}}))
+    redacted, _found = Redactor().text(
+        json.dumps({"token": 12345, "secrets": {"a": ["b"]}, "lag": 7, "off": {"key": None}})
+    )
     assert json.loads(redacted) == {
         "token": "<removed>",
         "secrets": {"a": ["<removed>"]},
@@ -135,7 +137,7 @@ def test_a_known_secret_is_found_wherever_it_stands(secret: str) -> None:
 
 
 def test_a_secret_of_two_lines_is_found_in_a_journal_that_has_a_line_for_each() -> None:
-    redacted, _ = Redactor(["first half\nsecond half"]).text("t x[1]: 'first half\nt x[1]: second half'\n")
+    redacted, _found = Redactor(["first half\nsecond half"]).text("t x[1]: 'first half\nt x[1]: second half'\n")
     assert redacted == "t x[1]: '<removed>\nt x[1]: <removed>'\n"
 
 
@@ -147,7 +149,7 @@ def test_a_short_secret_is_a_word_of_its_own() -> None:
 def test_random_secrets_in_random_places_are_found() -> None:
     chance = random.Random(7)
     signs = "".join(chr(code) for code in range(33, 127)) + "äé "
-    for _ in range(200):
+    for _turn in range(200):
         secret = "x" + "".join(chance.choices(signs, k=chance.randint(8, 40))) + "x"
         around = "".join(chance.choices(signs + "\n", k=30)), "".join(chance.choices(signs + "\n", k=30))
         assert secret not in Redactor([secret]).text(secret.join(around))[0]
