@@ -61,6 +61,8 @@ class Cluster:
     repositories: int = 0
     """How many hold its backups."""
     wal_directory: str = ""
+    is_monitored: bool = False
+    """Whether its hosts have exporters: the inventory has a host that asks them."""
 
     def __str__(self) -> str:
         return self.name
@@ -143,6 +145,7 @@ def cluster(name: str, sources: tuple[str, ...], groups: Mapping[str, list[str]]
         vip=str(hosts[own["proxy"][0]].get("pgcluster_vip", "")).partition("/")[0],
         repositories=first["repositories"],
         wal_directory=first.get("pgcluster_wal_directory", ""),
+        is_monitored=bool(groups.get("monitoring")),
     )
 
 

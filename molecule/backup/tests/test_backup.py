@@ -63,10 +63,13 @@ def restorable(cluster: Cluster) -> bool:
 
 
 def test_it_was_made_by_a_standby(connect: Connect, cluster: Cluster, login: Login) -> None:
-    """Seen from PostgreSQL's side: whoever makes it notes in the state that it was his attempt."""
-    made = [m for m in cluster.postgres if '"attempted_at": ""' not in state(login, m)]
-    assert made
-    assert leading(cluster) not in made
+    """Whoever makes it notes in the state that it was his attempt, when all of it is done."""
+
+    def made() -> list[Machine]:
+        return [each for each in cluster.postgres if '"attempted_at": ""' not in state(login, each)]
+
+    eventually("somebody has made it", AT_ONCE_SECONDS, lambda: made() != [])
+    assert leading(cluster) not in made()
 
 
 def state(login: Login, machine: Machine) -> str:
