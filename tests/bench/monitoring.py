@@ -19,16 +19,16 @@ UNITS = (
     "prometheus-postgres-exporter.service",
     "matriarch-pgbouncer-exporter@rw.service",
     "matriarch-pgbouncer-exporter@ro.service",
-    "matriarch-metrics.service",
     "prometheus.service",
     "prometheus-alertmanager.service",
 )
+EACH_MINUTE = "matriarch-metrics.service"
 
 
-def seconds(lab: Lab, host: str) -> dict[str, float]:
-    """CPU time of each unit that the host has, since it was started; of a timer's service, over all its runs."""
+def spent(lab: Lab, host: str, *units: str) -> dict[str, float]:
+    """CPU seconds of each unit that the host has, since it was last started."""
     found = {}
-    for unit in UNITS:
+    for unit in units:
         told = lab.execute(host, "systemctl", "show", "--property=LoadState,CPUUsageNSec", unit).stdout
         facts = dict(line.partition("=")[::2] for line in told.splitlines())
         if facts.get("LoadState") == "loaded" and facts.get("CPUUsageNSec", "").isdecimal():
@@ -40,12 +40,13 @@ def main(name: str, minutes: str = "3", *hosts: str) -> None:
     lab = Lab(name)
     chosen = hosts or tuple(entry.name for entry in lab.status())
     began = time.monotonic()
-    before = {host: seconds(lab, host) for host in chosen}
+    before = {host: spent(lab, host, *UNITS) for host in chosen}
     time.sleep(float(minutes) * 60)
     lasted = time.monotonic() - began
     for host in chosen:
-        after = seconds(lab, host)
+        after = spent(lab, host, *UNITS)
         shares = {unit: 100 * (after[unit] - before[host].get(unit, 0)) / lasted for unit in after}
+        shares |= {unit: 100 * run / 60 for unit, run in spent(lab, host, EACH_MINUTE).items()}
         print(f"{host}: {sum(shares.values()):.2f} % of a core, over {lasted:.0f} s")
         for unit, share in shares.items():
             print(f"  {share:6.2f} %  {unit}")
