@@ -133,6 +133,9 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_s
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.restore_mark import RestoreMark, beside
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import wait_until
 
+LOOKS = 0.2
+"""Seconds between two looks at the engine. A restore that takes long is not kept from its work by them."""
+
 
 def copied(params: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Have the engine restore, and mark what it restored."""
@@ -143,7 +146,10 @@ def copied(params: dict[str, Any], folder: Path) -> dict[str, Any]:
     if not transient_unit.state(params["unit"]).runs:
         begin(params, folder, log)
     outcome = wait_until(
-        lambda: transient_unit.state(params["unit"]), lambda state: not state.runs, seconds=params["wait_timeout"]
+        lambda: transient_unit.state(params["unit"]),
+        lambda state: not state.runs,
+        seconds=params["wait_timeout"],
+        interval=LOOKS,
     )
     if not outcome.reached:
         raise DeadlineExceeded(f"the engine still restores after {outcome.seconds:.0f} s. Next: run this again")

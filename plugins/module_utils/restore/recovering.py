@@ -44,6 +44,9 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import wa
 PROMOTION = 300.0
 """Seconds for a promotion; its checkpoint is asked for afterwards and may take as long as the disk needs."""
 
+LOOKS = 0.2
+"""Seconds between two looks at the server that replays."""
+
 MOST_RAISES = 5
 """So often parameters are raised that a standby needs; each restart goes on from the last restart point."""
 
@@ -165,7 +168,7 @@ class Recovering:
         for _raise in range(MOST_RAISES):
             if not self._servers.state(self._unit).runs:
                 self._start()
-            outcome = wait_until(self._look, self._is_decided, seconds=seconds, interval=0.5)
+            outcome = wait_until(self._look, self._is_decided, seconds=seconds, interval=LOOKS)
             seen = outcome.last
             lacking = insufficient(seen.arrival.insufficient)
             if lacking and not self._is_there(seen):
