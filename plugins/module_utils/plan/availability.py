@@ -13,6 +13,10 @@ from typing import Any
 AROUND = 120.0
 """Seconds before and after a change of the leader in which an outage belongs to it."""
 
+LONGEST_UNFINISHED = 3600.0
+"""Seconds for which an operation that nobody saw finish explains a change of the leader. The journal closes a run that
+was killed when the next one succeeds, which may be weeks later."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -163,6 +167,12 @@ def _cause(at: float, operations: Sequence[Mapping[str, Any]]) -> str:
     """What somebody did at that time, by the journal of operations."""
     for each in operations:
         # A leader is noted a moment after it leads, and an operation goes on until all is seen to be well.
-        if parsed(each["begun_at"]) <= at <= (parsed(each["finished_at"]) if each.get("finished_at") else at):
+        if parsed(each["begun_at"]) <= at <= _finished(each):
             return f"planned: {each['operation']} by {each['holder']['who']}"
     return "unplanned"
+
+
+def _finished(operation: Mapping[str, Any]) -> float:
+    if operation["outcome"] in ("", "interrupted"):
+        return parsed(operation["begun_at"]) + LONGEST_UNFINISHED
+    return parsed(operation["finished_at"])

@@ -120,6 +120,7 @@ OPERATION = {
     "holder": {"who": "ann"},
     "begun_at": shown(BEGAN + 100),
     "finished_at": shown(BEGAN + 130),
+    "outcome": "succeeded",
 }
 
 
@@ -133,6 +134,16 @@ class TestChangesOfTheLeader:
         (month,) = computed([(600, 1)], history=[end(BEGAN + 110)], operations=[OPERATION])
         (change,) = month.changes
         assert (change.cause, change.gap_seconds) == ("planned: switchover by ann", 0)
+
+    @pytest.mark.parametrize(
+        ("outcome", "finished_at"), [("", ""), ("interrupted", shown(BEGAN + 10 * DAY))], ids=["open", "closed later"]
+    )
+    def test_a_run_that_was_killed_explains_what_came_soon_after_it_alone(self, outcome: str, finished_at: str) -> None:
+        killed = {**OPERATION, "outcome": outcome, "finished_at": finished_at}
+        history = [end(BEGAN + 110), end(BEGAN + 5 * DAY, timeline=2)]
+        found = computed([(6 * DAY, 1)], history=history, operations=[killed])
+        causes = [change.cause for month in found for change in month.changes]
+        assert causes == ["planned: switchover by ann", "unplanned"]
 
     def test_one_that_nobody_watched(self) -> None:
         (month,) = computed([(600, 1), (1200, None), (600, 1)], history=[end(BEGAN + 1200)])
