@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def end_segment(cluster: Cluster, login: Login) -> None:
 
 def there(standby: Cluster, cluster: Cluster, database: str) -> set[str]:
     """Who has written, as the standby cluster's member tells; its logins are those of the other cluster."""
-    (instance,) = standby.instances
+    instance = standby.instances[0]
     known = {**login_of(standby), "password": cluster.secret("admin_password")}
     with psycopg.connect(**known, host=instance.address, port=instance.port, dbname=database) as session:
         return {row[0] for row in session.execute("SELECT DISTINCT by FROM written").fetchall()}
@@ -214,6 +215,54 @@ def test_the_site_is_lost(
     outcome = play(deployed, "site", seconds=DEPLOY_SECONDS)
     assert outcome.ok, outcome.tail
     assert not outcome.changed, outcome.tail
+
+
+def test_the_way_back(
+    deployed: Cluster,
+    cluster: Cluster,
+    connect: Connect,
+    login: Login,
+    database: str,
+    lab: Lab,
+    engine: Engine,
+    tmp_path: Path,
+) -> None:
+    """The former site follows the one that took over, and then they change places."""
+    write(connect, cluster, database, "where nobody looks any more")
+    former = following(cluster, deployed, lab, engine, tmp_path)
+    plan = play(former, "make_standby_cluster", check=True)
+    assert plan.ok, plan.tail
+    assert leads(cluster)
+
+    outcome = play(former, "make_standby_cluster", confirm=cluster.name, seconds=DEPLOY_SECONDS)
+    assert outcome.ok, outcome.tail
+    assert {m["role"] for m in members(cluster)} == {"standby_leader", "replica"}
+    rows = there(former, deployed, database)
+    assert "last" in rows
+    assert "where nobody looks any more" not in rows
+    for host in cluster.postgres:
+        assert login(host).check_output("ls -d /var/lib/postgresql/*/*.former-*")
+
+    login(deployed.postgres[0]).check_output("systemctl disable --now patroni")
+    outcome = promote(former, confirm=cluster.name)
+    assert outcome.ok, outcome.tail
+    eventually("the cluster is whole", BUILT_SECONDS, lambda: leads(cluster))
+    write(connect, cluster, database, "at home")
+    outcome = play(cluster, "site", seconds=DEPLOY_SECONDS)
+    assert outcome.ok, outcome.tail
+    assert not outcome.changed, outcome.tail
+
+
+def following(cluster: Cluster, leading: Cluster, lab: Lab, engine: Engine, folder: Path) -> Cluster:
+    """The cluster as its inventory has it, with a word whom it follows."""
+    followed = {
+        **source(leading, lab, engine),
+        "hosts": [each.address for each in leading.postgres],
+        "ca_certificate": leading.ca.read_text(),
+    }
+    more = folder / "follows.json"
+    more.write_text(json.dumps({"all": {"vars": {"pgcluster_standby_of": followed}}}))
+    return replace(cluster, sources=(*cluster.sources, str(more)))
 
 
 def everything(storage: Storage, engine: Engine, cluster: str) -> set[str]:

@@ -41,6 +41,10 @@ def test_a_lost_majority(
             login(machine).check_output(LOSE)
         eventually("every Patroni says that etcd is lost", NOTICED_SECONDS, lambda: asks_for_a_word(cluster))
 
+        plan = play(cluster, "rebuild_etcd", check=True, confirm=cluster.name)
+        assert plan.ok, plan.tail
+        assert not plan.changed
+
         request.getfixturevalue("held_by_somebody")
         refused = play(cluster, "rebuild_etcd", confirm=cluster.name)
         assert not refused.ok
