@@ -63,7 +63,8 @@ def status_view(answer: Mapping[str, Any], name: str, topology: Mapping[str, Any
 
 def status_plots(answer: Mapping[str, Any], host: str) -> dict[str, Any]:
     if "charts" not in answer:
-        return silence(f"Prometheus on {host} does not tell: {answer.get('msg', 'it was not asked')}")
+        why = f"{answer['url']}: {answer['reason']}" if "reason" in answer else answer.get("msg", "it was not asked")
+        return silence(f"Prometheus on {host} does not tell: {why}")
     return _told(lambda: history(answer), "no history that monitoring_info returned")
 
 

@@ -19,7 +19,7 @@ options:
     type: str
   hours:
     description:
-      - How far back to look. A Prometheus that knows less is asked for what it knows, but for five minutes at least.
+      - How far back to look. A Prometheus that knows less is asked for what it knows, but for a minute at least.
     type: float
     default: 6
   timeout:

@@ -14,7 +14,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.words imp
 
 Point = tuple[float, float]
 
-TIMES = (60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+TIMES = (10, 20, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 """Seconds between ticks that people find round."""
 MOST_TICKS = 6
 
@@ -45,7 +45,7 @@ def round_up(value: float, unit_of_it: str = "count") -> float:
     """The next of 1, 2 and 5 times a power of ten; of bytes in KiB, MiB and so on, of seconds in minutes and hours."""
     if value <= 0:
         return 1.0
-    if unit_of_it == "seconds" and value > TIMES[0]:
+    if unit_of_it == "seconds" and value > 60:
         return next((float(each) for each in TIMES if each >= value), 86400 * round_up(value / 86400))
     unit = 1.0
     while unit_of_it == "bytes" and value >= 1024 * unit:
@@ -87,7 +87,7 @@ def moments(across: Scale) -> list[Tick]:
     """Ticks at round times, in UTC."""
     every = next((each for each in TIMES if (across.end - across.begin) / each <= MOST_TICKS), TIMES[-1])
     first = math.ceil(across.begin / every) * every
-    return [Tick(across.at(moment), clock(moment)) for moment in range(first, int(across.end) + 1, every)]
+    return [Tick(across.at(moment), clock(moment, every < 60)) for moment in range(first, int(across.end) + 1, every)]
 
 
 def clock(moment: float, seconds: bool = False) -> str:

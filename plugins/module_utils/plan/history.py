@@ -15,7 +15,7 @@ from typing import Any
 
 MOST_POINTS = 180
 """Of one line. A plot is some 300 pixels wide."""
-LEAST_SPAN = 300.0
+LEAST_SPAN = 60.0
 LEAST_FORECAST = 3 * 3600.0
 """Seconds: a shorter time is shown as this; a disk's future is told from no shorter one."""
 FILES = '{c}, fstype!~"tmpfs|ramfs|overlay"'

@@ -44,7 +44,7 @@ LOWEST = {"share": 0.1, "seconds": 1.0, "bytes": 1024.0}
 
 @dataclass(frozen=True)
 class Drawn:
-    """One line: its name, its colour's number, its last value for people, the path and the area below it."""
+    """One line: its name, its colour's number, its value now for people, the path and the area below it."""
 
     name: str
     colour: int
@@ -89,7 +89,7 @@ def history(told: Told) -> dict[str, Any]:
     changed = changes(told["leaders"])
     return {
         "problem": "",
-        "span": duration(told["end"] - told["begin"]),
+        "span": duration(float(f"{told['end'] - told['begin']:.2g}")),
         "alerts": [{**_on_one_line(each), "since": moment(each["since"])} for each in told["alerts"]],
         "strip": strip(told),
         "plots": [asdict(_plot(told, chart, colours)) for chart in told["charts"]],
@@ -104,11 +104,11 @@ def silence(reason: str) -> dict[str, Any]:
 
 
 def colours_of(told: Told) -> dict[str, int]:
-    """A number for each name: the members first, so that they are told apart best."""
+    """A number for each name: the members first, so that they are told apart best; what stands alone has no name."""
     members = sorted({each["name"] for each in told["leaders"]})
-    others = [each["name"] for chart in told["charts"] for each in chart["lines"]]
+    others = [each["name"] for chart in told["charts"] for each in chart["lines"] if each["name"]]
     names = dict.fromkeys([*members, *others])
-    return {name: number % COLOURS for number, name in enumerate(names)}
+    return {"": COLOURS - 1, **{name: number % COLOURS for number, name in enumerate(names)}}
 
 
 def changes(leaders: Sequence[Told]) -> list[float]:
@@ -147,7 +147,7 @@ def _drawn(told: Told, unit: str, step: float, across: Scale, up: Scale, colours
     return Drawn(
         name=plain(told["name"]),
         colour=colours[told["name"]],
-        last=amount(value, unit) if is_known else "unknown",
+        last=amount(value, unit) if is_known else "-",
         path=line(points, step, across, up),
         area=area(points, step, across, up),
     )

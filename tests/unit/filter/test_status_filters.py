@@ -287,6 +287,7 @@ class TestPlots:
                 {"failed": True, "msg": "GET /api on http://127.0.0.1:9090: no\nanswer"},
                 "http://127.0.0.1:9090: no answer",
             ),
+            ({"failed": True, "msg": "Timed out"}, "does not tell: Timed out"),
             ({"unreachable": True, "msg": "ssh: <no> route"}, "ssh: &lt;no&gt; route"),
             ({"skipped": True}, "it was not asked"),
         ],

@@ -65,13 +65,17 @@ def test_an_area_stands_on_the_ground() -> None:
     assert area([(1010, 5), (1020, 10)], 10, ACROSS, UP) == "M10 50 L20 0 V100 H10 z"
 
 
-@pytest.mark.parametrize("hours", [5 / 60, 0.5, 1, 3, 6, 24, 72])
+@pytest.mark.parametrize("hours", [1 / 60, 5 / 60, 0.5, 1, 3, 6, 24, 72])
 def test_there_are_a_few_ticks_at_round_times(hours: float) -> None:
     begin = 1795729730.6
     ticks = moments(Scale(begin, begin + hours * 3600, 0.0, 300.0))
     assert 2 <= len(ticks) <= MOST_TICKS + 1
     assert all(0 <= tick.at <= 300 for tick in ticks)
     assert len({round(b.at - a.at) for a, b in itertools.pairwise(ticks)}) <= 2
+
+
+def test_ticks_of_a_short_time_have_seconds() -> None:
+    assert [tick.words for tick in moments(Scale(1795651200.0, 1795651240.0, 0.0, 300.0))][1] == "00:00:10"
 
 
 def test_ticks_are_times_of_the_day() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.status_plots import (
+    COLOURS,
     GROUND,
     LEFT,
     RIGHT,
@@ -72,9 +73,14 @@ def test_a_name_has_one_colour_everywhere_and_members_come_first() -> None:
     assert colours == [{"rw": 2}, {"db2": 1, "db1": 0}, {"rw": 2}]
 
 
+def test_what_stands_alone_needs_no_name() -> None:
+    (drawn,) = plot(line("", 1))["lines"]
+    assert (drawn["name"], drawn["colour"]) == ("", COLOURS - 1)
+
+
 def test_the_last_value_is_told_unless_it_is_of_the_past() -> None:
     lines = plot(line("db1", 3, 7), line("db2", 3, None))["lines"]
-    assert [each["last"] for each in lines] == ["7", "unknown"]
+    assert [each["last"] for each in lines] == ["7", "-"]
 
 
 def test_what_is_nearly_nothing_looks_like_it() -> None:
@@ -122,3 +128,7 @@ def test_a_disk_that_fills_is_said_where_disks_are() -> None:
 def test_a_cluster_of_which_nothing_is_known_yet() -> None:
     found = history(told(leaders=[]))
     assert (found["plots"], found["marks"], found["strip"]["rows"], found["span"]) == ([], [], [], "10 min")
+
+
+def test_the_span_is_about_right() -> None:
+    assert history(told(end=BEGIN + 424))["span"] == "7 min"
