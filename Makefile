@@ -3,6 +3,7 @@ PYTHON ?= /usr/bin/python3
 SCENARIO ?= default
 MINUTES ?= 60
 LAB := python3 tests/lab --lab demo
+PAGE := $(CURDIR)/demo.html
 export PYTHON
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
@@ -21,12 +22,18 @@ setup-lab: ## the same, and what this machine needs to boot test hosts (root on 
 setup-tests: ## the same, and the linters and test tools
 	@tools/setup tests
 
-demo: setup-lab ## a cluster of three test hosts on this machine; run again, it converges
-	@$(LAB) up db1 db2 db3
+demo: setup-lab ## a cluster of test hosts on this machine, watched by one more; run again, it converges
+	@$(LAB) up db1 db2 db3 watch1
 	@ansible-playbook -i inventories/lab site.yml
+	@ansible-playbook -i inventories/lab playbooks/status.yml -e html=$(PAGE)
+	@echo "Prometheus and Alertmanager answer at http://127.0.0.1:9090 and http://127.0.0.1:9093 while this runs:"
+	@echo "    $(LAB) ssh watch1 -N -L 9090:127.0.0.1:9090 -L 9093:127.0.0.1:9093"
+	@echo "The cluster at one glance:"
+	@echo "    file://$(PAGE)"
 
-demo-down: ## remove the demo's hosts
+demo-down: ## remove the demo's hosts and its page
 	@$(LAB) down --purge
+	@rm -f $(PAGE)
 
 test: setup-tests setup-lab ## all that CI runs: lint, unit, sanity, Molecule scenarios
 	@python tools/run_tests.py ci

@@ -41,6 +41,7 @@ NO_METRICS = frozenset(
         "max",
         "avg",
         "rate",
+        "deriv",
         "increase",
         "time",
         "histogram_quantile",

@@ -45,12 +45,14 @@ def page() -> str:
 
 def playbooks() -> Iterator[str]:
     yield "## Playbooks\n"
+    yield "In an inventory of several clusters, `-e cluster=NAME` has each of them act on one cluster alone.\n"
     for path in sorted((ROOT / "playbooks").glob("*.yml")):
         text = path.read_text(encoding="utf-8")
         said = list(itertools.takewhile(lambda line: line.startswith("#"), text.splitlines()[1:]))
         purpose = " ".join(line.lstrip("# ") for line in said if not line.startswith(CALL))
         calls = [f"    {line.removeprefix(CALL)}" for line in said if line.startswith(CALL)]
-        plays = [f"{number}. {play['name']}" for number, play in enumerate(yaml.safe_load(text), 1)]
+        own = [play for play in yaml.safe_load(text) if "ansible.builtin.import_playbook" not in play]
+        plays = [f"{number}. {play['name']}" for number, play in enumerate(own, 1)]
         blocks = [[f"### `matriarch.pgcluster.{path.stem}`"], [purpose], calls, plays]
         yield "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
@@ -58,7 +60,7 @@ def playbooks() -> Iterator[str]:
 def role_names() -> list[str]:
     """In the order in which site.yml applies them, then those of the operations."""
     plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text(encoding="utf-8"))
-    applied = [entry["role"].rpartition(".")[2] for play in plays for entry in play["roles"]]
+    applied = [entry["role"].rpartition(".")[2] for play in plays for entry in play.get("roles", ())]
     return applied + sorted(path.name for path in (ROOT / "roles").iterdir() if path.name not in applied)
 
 

@@ -48,7 +48,7 @@ STAGES = (
     scenario("debian12", 9),
     scenario("forky", 9),
     Stage("ansible-test units", ("tools/ansible_test", "units"), 5, ci=False),
-    scenario("fleet", 5, ci=False),
+    scenario("fleet", 8, ci=False),
     scenario("repository", 6, ci=False),
     scenario("backup", 20, ci=False),
     scenario("barman", 20, ci=False),

@@ -13,6 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host_report import GROUPS, parse_reports
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Status
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.status_picture import picture
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.status_plots import history, silence
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.status_tables import headline, tables, text
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.verdict import judge
 
@@ -60,11 +61,18 @@ def status_view(answer: Mapping[str, Any], name: str, topology: Mapping[str, Any
     )
 
 
-def _told(work: Callable[[], T]) -> T:
+def status_plots(answer: Mapping[str, Any], host: str) -> dict[str, Any]:
+    if "charts" not in answer:
+        why = f"{answer['url']}: {answer['reason']}" if "reason" in answer else answer.get("msg", "it was not asked")
+        return silence(f"Prometheus on {host} does not tell: {why}")
+    return _told(lambda: history(answer), "no history that monitoring_info returned")
+
+
+def _told(work: Callable[[], T], what: str = "no status that patroni_cluster_info returned") -> T:
     try:
         return work()
     except (KeyError, TypeError, AttributeError) as error:
-        raise AnsibleFilterError(f"this is no status that patroni_cluster_info returned: {error!r}") from error
+        raise AnsibleFilterError(f"this is {what}: {error!r}") from error
 
 
 class FilterModule:
@@ -72,6 +80,7 @@ class FilterModule:
         return {
             "status_hosts": status_hosts,
             "status_of_silence": status_of_silence,
+            "status_plots": status_plots,
             "status_text": status_text,
             "status_view": status_view,
         }

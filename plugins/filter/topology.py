@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.topology import topology
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.topology import clusters, topology
 
 
 def topology_filter(
@@ -19,4 +19,4 @@ def topology_filter(
 
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"topology": topology_filter}
+        return {"clusters": clusters, "topology": topology_filter}

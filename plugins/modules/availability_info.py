@@ -16,17 +16,6 @@ description:
   - Available is while at least one proxy has a leader to send writes to. Where Prometheus has no sample, nobody
     watched, and that counts neither way.
 options:
-  prometheus:
-    description: Where Prometheus answers, as seen from this host.
-    type: str
-    default: http://127.0.0.1:9090
-  ca_file:
-    description: The authority of its certificate, where it has one.
-    type: path
-  cluster:
-    description: The cluster's name.
-    type: str
-    required: true
   history:
     description: The ends of timelines, as M(matriarch.pgcluster.patroni_cluster_info) returns them.
     type: list
@@ -45,11 +34,8 @@ options:
     description: How far back to look.
     type: int
     default: 90
-  step:
-    description: How often Prometheus asks its targets, in seconds.
-    type: int
-    default: 15
 extends_documentation_fragment:
+  - matriarch.pgcluster.prometheus
   - matriarch.pgcluster.reads_only
 """
 
@@ -136,7 +122,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.prometheus import Prometheus
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.prometheus import (
+    PROMETHEUS_ARGUMENTS,
+    Prometheus,
+    quoted,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.availability import Month, months, runs
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.availability_text import (
@@ -147,14 +137,11 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.availabil
 )
 
 ARGUMENTS: dict[str, Any] = {
-    "prometheus": {"type": "str", "default": "http://127.0.0.1:9090"},
-    "ca_file": {"type": "path"},
-    "cluster": {"type": "str", "required": True},
+    **PROMETHEUS_ARGUMENTS,
     "history": {"type": "list", "elements": "dict", "default": []},
     "operations": {"type": "list", "elements": "dict", "default": []},
     "promised_percent": {"type": "float", "default": 99.95},
     "days": {"type": "int", "default": 90},
-    "step": {"type": "int", "default": 15},
 }
 DAY = 86400
 
@@ -196,11 +183,6 @@ def run(params: Mapping[str, Any], now: float) -> dict[str, Any]:
 def of_backups(prometheus: Prometheus, cluster: str, month: Month) -> dict[str, float | None]:
     length = max(60, round(month.end - month.begin))
     return {name: prometheus.at(asked.format(quoted(cluster), length), month.end) for name, asked in ASKED.items()}
-
-
-def quoted(name: str) -> str:
-    """A text within the quotes of a query."""
-    return name.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def main() -> None:

@@ -130,12 +130,12 @@ class Run:
         self._process.wait()
 
 
-def start(cluster: Cluster, playbook: str, *, check: bool = False, **extra_vars: Any) -> Run:
+def start(cluster: Cluster, playbook: str, /, *, check: bool = False, **extra_vars: Any) -> Run:
     return Run(cluster, playbook, check, extra_vars)
 
 
 def play(
-    cluster: Cluster, playbook: str, *, check: bool = False, seconds: float = LONGEST_RUN, **extra_vars: Any
+    cluster: Cluster, playbook: str, /, *, check: bool = False, seconds: float = LONGEST_RUN, **extra_vars: Any
 ) -> Outcome:
     return start(cluster, playbook, check=check, **extra_vars).finish(seconds)
 

@@ -14,6 +14,12 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.history import (
+    ALIVE,
+    FULL_IN,
+    LEADERS,
+    QUESTIONS,
+)
 from ansible_collections.matriarch.pgcluster.plugins.modules import availability_info
 
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
@@ -93,6 +99,15 @@ class TestADashboard:
 @pytest.mark.parametrize("query", [availability_info.WRITABLE, *availability_info.ASKED.values()])
 def test_the_report_of_availability_asks_for_metrics_that_there_are(query: str) -> None:
     assert dashboards.metrics(query.format("main", 60)) - KNOWN == set()
+
+
+@pytest.mark.parametrize(
+    "expression", [ALIVE, FULL_IN, *(e.expression for q in (LEADERS, *QUESTIONS) for e in q.lines)]
+)
+def test_the_page_of_the_status_asks_for_metrics_that_there_are(expression: str) -> None:
+    query = expression.format(c='cluster="main"', w=60)
+    assert dashboards.metrics(query)
+    assert dashboards.metrics(query) - KNOWN == set()
 
 
 def test_names_of_metrics_are_told_from_the_rest_of_a_query() -> None:

@@ -27,6 +27,7 @@ KEYWORDS = {
     "loop", "loop_control", "module_defaults", "name", "no_log", "notify", "poll", "register", "rescue", "retries",
     "run_once", "tags", "throttle", "timeout", "until", "vars", "when",
 }  # fmt: skip
+CHOSEN = "{{ ':&chosen' if cluster is defined else '' }}"
 COMMANDS = {f"ansible.builtin.{name}" for name in ("command", "shell", "raw", "script")}
 
 
@@ -136,6 +137,13 @@ def test_a_template_prints_the_same_every_day(path):
 @pytest.mark.parametrize("path", PLAYBOOKS, ids=relative)
 def test_plays_are_sentences(path):
     assert [play for play in load(path) if len(play.get("name", "").split()) < 3] == []
+
+
+@pytest.mark.parametrize("path", PLAYBOOKS, ids=relative)
+def test_every_play_is_for_the_chosen_cluster(path):
+    first, *plays = load(path)
+    assert first["ansible.builtin.import_playbook"] == "parts/choose.yml"
+    assert [play["name"] for play in plays if not play.get("hosts", CHOSEN).endswith(CHOSEN)] == []
 
 
 SWITCHES = sorted(

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -13,8 +13,29 @@ from urllib.parse import urlencode
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 
+PROMETHEUS_ARGUMENTS: dict[str, Any] = {
+    "prometheus": {"type": "str", "default": "http://127.0.0.1:9090"},
+    "ca_file": {"type": "path"},
+    "cluster": {"type": "str", "required": True},
+    "step": {"type": "int", "default": 15},
+}
+"""What modules that ask are told; see the fragment `prometheus` of their documentation."""
+
 MOST_POINTS = 10000
 """Prometheus refuses to give more than 11000 in one answer."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line of a graph: its labels, and its values, each with its time in seconds since 1970."""
+
+    labels: Mapping[str, str]
+    points: tuple[tuple[float, float], ...]
+
+
+def quoted(name: str) -> str:
+    """A text within the quotes of a query."""
+    return name.replace("\\", "\\\\").replace('"', '\\"')
 
 
 @dataclass(frozen=True)
@@ -33,14 +54,26 @@ class Prometheus:
         first = begin
         while first <= end:
             last = min(end, first + step * (MOST_POINTS - 1))
-            for series in self._data("query_range", query=expression, start=first, end=last, step=step):
-                yield from ((float(moment), float(value)) for moment, value in series["values"])
+            for series in self.lines(expression, first, last, step):
+                yield from series.points
             first = last + step
 
-    def _data(self, what: str, **parameters: Any) -> list[dict[str, Any]]:
+    def lines(self, expression: str, begin: float, end: float, step: float) -> list[Series]:
+        """Every series of an expression from begin to end, of at most MOST_POINTS each."""
+        told = self._data("query_range", query=expression, start=begin, end=end, step=step)
+        return [
+            Series(each["metric"], tuple((float(moment), float(value)) for moment, value in each["values"]))
+            for each in told
+        ]
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """What its rules say now, as it tells it: `state` (pending or firing), `labels`, `annotations`, `activeAt`."""
+        return self._data("alerts", within="alerts")
+
+    def _data(self, what: str, within: str = "result", **parameters: Any) -> list[dict[str, Any]]:
         answer = self.http.request("GET", f"/api/v1/{what}?{urlencode(parameters)}")
         try:
-            result: list[dict[str, Any]] = answer["data"]["result"]
+            result: list[dict[str, Any]] = answer["data"][within]
         except (KeyError, TypeError) as error:
             raise MatriarchError(f"{self.http.url} answers to {what} as no Prometheus does") from error
         return result

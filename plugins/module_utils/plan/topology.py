@@ -62,6 +62,15 @@ def topology(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping
     )
 
 
+def clusters(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """The inventory's clusters by their names, each with the hosts that belong to it alone: an etcd that is shared, and
+    has the name of no cluster, is nobody's."""
+    data = dict.fromkeys(cluster_name(hostvars[host]) for host in groups.get("postgres", ()))
+    others = ("postgres", "proxy", "etcd", "monitoring")
+    hosts = dict.fromkeys(host for group in others for host in groups.get(group, ()))
+    return {name: [host for host in hosts if cluster_name(hostvars[host]) == name] for name in data}
+
+
 def cluster_name(host: Mapping[str, Any]) -> str:
     """By its variables."""
     return str(host.get("pgcluster_name", DEFAULT_NAME))

@@ -15,12 +15,13 @@ from ansible_collections.matriarch.pgcluster.plugins.filter.status import Filter
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host_report import parse_reports
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Status, Sync
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.status_plots import COLOURS
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.verdict import judge
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes import report as fake
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.patroni import member
 
 FILTERS = FilterModule().filters()
-PAGE = Path(__file__).resolve().parents[3] / "roles" / "status" / "templates" / "page.html.j2"
+TEMPLATES = Path(__file__).resolve().parents[3] / "roles" / "status" / "templates"
 EVIL = "<script>alert(1)</script>{{ 7 * 7 }}'\"\n&"
 ETCD: dict[str, Any] = {
     "cluster_id": "dc9",
@@ -74,8 +75,22 @@ def view(told: dict[str, Any], hosts: dict[str, Any] | None = None) -> dict[str,
 
 
 def page(*views: dict[str, Any]) -> str:
-    template = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined).from_string(PAGE.read_text())
-    return template.render(__status_views=views, __status_moment="2026-11-22 06:00:00 UTC")
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    jinja = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, loader=loader)
+    told = {"__status_views": views, "__status_moment": "2026-11-22 06:00:00 UTC"}
+    return jinja.get_template("page.html.j2").render(told)
+
+
+def remembered(name: str = "pg1", **more: Any) -> dict[str, Any]:
+    """What monitoring_info returns."""
+    line = {"name": name, "points": [[1000.0, 1.0], [1010.0, 0.0], [1300.0, 1.0]]}
+    charts = [{"name": "disks", "title": "Fullest file system", "unit": "share", "lines": [line]}]
+    told = {"begin": 1000.0, "end": 1300.0, "step": 10.0, "leaders": [line], "charts": charts, "alerts": []}
+    return {**told, "full_in_seconds": 7200.0, **more}
+
+
+def page_with(told: dict[str, Any]) -> str:
+    return page({**view(answer()), "plots": FILTERS["status_plots"](told, "mon1")})
 
 
 class TestHosts:
@@ -236,6 +251,56 @@ class TestPage:
         html = page(FILTERS["status_view"](told, EVIL, topology(EVIL)))
         assert "<script>" not in html
         assert "&lt;script&gt;alert(1)" in html
+
+
+class TestPlots:
+    def test_they_need_nothing_from_elsewhere(self) -> None:
+        html = page_with(remembered())
+        assert re.findall(r"(?:src|href)=|@import|https?://|url\((?!#)|<script", html) == []
+        assert html.count("<svg viewBox") == 3
+        assert "full in 2 h" in html
+        assert "None fires." in html
+
+    def test_each_colour_of_a_line_has_its_place_in_both_styles(self) -> None:
+        html = page_with(remembered())
+        for number in range(COLOURS):
+            assert html.count(f"--c{number}: #") == 2
+            assert f".curve.c{number} " in html
+
+    def test_what_fires_is_told_with_its_page(self) -> None:
+        alert = {"name": "MatriarchReplicaLag", "severity": "warning", "summary": "pg2 is late"}
+        more = {"runbook": "https://there/#lag", "since": "2026-11-26T12:00:00.5Z"}
+        html = page_with(remembered(alerts=[{**alert, **more}]))
+        assert "<b>MatriarchReplicaLag</b>: pg2 is late, since 2026-11-26 12:00:00 UTC" in html
+        assert "<code>https://there/#lag</code>" in html
+
+    def test_hostile_words_are_text(self) -> None:
+        alert = dict.fromkeys(("name", "severity", "summary", "runbook", "since"), EVIL)
+        html = page_with(remembered(EVIL, alerts=[alert]))
+        assert "<script>" not in html
+        assert "&lt;script&gt;alert(1)" in html
+
+    @pytest.mark.parametrize(
+        ("told", "words"),
+        [
+            (
+                {"failed": True, "msg": "GET /api on http://127.0.0.1:9090: no\nanswer"},
+                "http://127.0.0.1:9090: no answer",
+            ),
+            ({"failed": True, "msg": "Timed out"}, "does not tell: Timed out"),
+            ({"unreachable": True, "msg": "ssh: <no> route"}, "ssh: &lt;no&gt; route"),
+            ({"skipped": True}, "it was not asked"),
+        ],
+    )
+    def test_a_prometheus_that_does_not_tell_is_one_line(self, told: dict[str, Any], words: str) -> None:
+        html = page_with(told)
+        assert "Prometheus on mon1 does not tell: " in html
+        assert words in html
+        assert html.count("<svg viewBox") == 1
+
+    def test_what_is_no_history_is_refused(self) -> None:
+        with pytest.raises(AnsibleFilterError, match="no history"):
+            FILTERS["status_plots"]({"charts": []}, "mon1")
 
 
 @pytest.mark.parametrize("odd", [{}, {"verdict": "stable"}, {"cluster": 7, "sync": {}}])

@@ -45,6 +45,13 @@ def test_it_fires_and_stays_quiet(alert: str, tmp_path: Path) -> None:
 
 
 @needs_promtool
+def test_nobody_is_told_of_a_drill_that_is_not_declared(tmp_path: Path) -> None:
+    declared = ['matriarch_backup_drill_interval_seconds{member="db1"} 0']
+    said = promtool(tmp_path, [alerts()["MatriarchNoDrill"]], [firing("MatriarchNoDrill", declared, None)])
+    assert "SUCCESS" in said, said
+
+
+@needs_promtool
 def test_a_case_that_is_wrong_is_found(tmp_path: Path) -> None:
     case = CASES["MatriarchNoLeader"]
     assert "FAILED" in promtool(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.topology import topology
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.topology import clusters, topology
 
 ALL_IN_ONE = {"etcd": ["a", "b", "c"], "postgres": ["a", "b", "c"], "proxy": ["a", "b", "c"]}
 ADDRESSES = {name: {"ansible_host": f"10.0.0.{number}"} for number, name in enumerate("abcdef", start=1)}
@@ -60,3 +60,14 @@ def test_groups_that_the_inventory_lacks_are_empty():
         "colocated": False,
         "default_protection": "async",
     }
+
+
+def test_a_cluster_has_the_hosts_that_have_its_name():
+    groups = {"etcd": ["e", "a"], "postgres": ["a", "b", "c"], "proxy": ["d", "c"], "monitoring": ["m"], "other": ["x"]}
+    named = {"a": "orders", "b": "orders", "c": "stock", "d": "orders", "m": "stock", "x": "orders"}
+    hosts = {host: {"pgcluster_name": named[host]} if host in named else {} for host in "abcdemx"}
+    assert clusters(groups, hosts) == {"orders": ["a", "b", "d"], "stock": ["c", "m"]}
+
+
+def test_a_cluster_without_a_name_has_the_usual_one():
+    assert clusters(ALL_IN_ONE, ADDRESSES) == {"main": ["a", "b", "c"]}
