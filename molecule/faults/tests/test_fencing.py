@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from faults.arena import Arena
-from faults.load import POOLED
+from faults.load import DIRECT, POOLED, RW
 from faults.nemesis.bystanders import StandbyIsolated
 from faults.nemesis.fencing import FencedFreeze, FencedIsolation, FencedPowerCut, shortest_lease
 from faults.nemesis.network import LossyNetwork, RestBlocked
@@ -23,10 +23,11 @@ from integration.watch import Connect, eventually
 
 Happens = Callable[..., Verdict]
 RUNS = int(os.environ.get("MATRIARCH_FAULTS_FENCING_RUNS", "1"))
-SUSPECT = float(os.environ.get("MATRIARCH_FAULTS_SUSPECT_SECONDS", "2"))
+SUSPECT = float(os.environ.get("MATRIARCH_FAULTS_SUSPECT_SECONDS", "1.5"))
 # Longer than the fencer's patience with a silent host, and shorter than any lease.
 SUSPICION_SECONDS = 8.0
 WHOLE_SECONDS = 180
+ROUTES = "ip -4 route show proto 186"
 
 
 @pytest.fixture(scope="module")
@@ -68,11 +69,15 @@ def journals(arena: Arena) -> str:
     return "\n".join(arena.run(name, "journalctl", "--unit=matriarch-fencer", "--boot") for name in arena.names)
 
 
-def test_A10_power_cut_with_proof(happens: Happens, switch: PowerSwitch) -> None:
+def test_A10_power_cut_with_proof(happens: Happens, arena: Arena, switch: PowerSwitch) -> None:
     verdicts = [happens(FencedPowerCut) for _run in range(RUNS)]
     assert [verdict.problems for verdict in verdicts if verdict.problems] == []
     assert switch.asked == [verdict.fault.leader for verdict in verdicts]
-    print(f"median of the pooled clients' gaps: {median(verdict.gaps[POOLED] for verdict in verdicts):.2f} s")
+    for endpoint in (POOLED, RW, DIRECT):
+        print(f"median gap, {endpoint}: {median(verdict.gaps[endpoint] for verdict in verdicts):.2f} s")
+    assert "packets to it were refused" in journals(arena)
+    for name in arena.names:
+        assert arena.shell(name, ROUTES) == "", "the host is back, and nobody sends it anything"
 
 
 @pytest.mark.parametrize("fault", [FencedFreeze, FencedIsolation])

@@ -4,7 +4,8 @@
 """The hosts' own program: `matriarch-fencer` watches the leader's host, and has it fenced when it is silent.
 
 It runs on every member. The one that fences first has the command prove that the host has no power. Then, and only
-then, it takes the leader's key from it, so that nobody waits until the lease is over.
+then, it has everybody know, so that nobody waits for an answer of that host, and takes the leader's key from it, so
+that nobody waits until the lease is over.
 """
 
 from __future__ import annotations
@@ -12,49 +13,70 @@ from __future__ import annotations
 import argparse
 import ssl
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.kept_http import KeptHttp
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, RemoteError
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing import looking, proving, routes
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing import (
+    looking,
+    proving,
+    refusing,
+    routes,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing.store import Claim, FencingStore, Standing
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.fencing import SETTINGS_FILE, Fencing
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.fencing import Silence, View, objection
 
-CALM_SECONDS = 0.5  # between two looks at a leader that answers
-SUSPICIOUS_SECONDS = 0.1
-LOOK_SECONDS = 0.4  # for an answer; one lost packet is sent again only after a second, so each place is asked twice
+CALM_SECONDS = 0.3  # between two looks at a leader that answers
+SUSPICIOUS_SECONDS = 0.05
+LOOK_SECONDS = 0.25  # for an answer; one lost packet is sent again only after a second, so each place is asked twice
 SHORTEST_LOOK = 0.1  # the last one takes no longer than the suspicion needs
+HEED_SECONDS = 0.5  # for the other members to send nothing to a host without power any more
+HEED_LOOK_SECONDS = 0.02
 ETCD_SECONDS = 1.0
+CALM_ETCD_SECONDS = 0.4  # while it elects a leader it does not answer, and that may be the first sign of a host's end
 SPARE_SECONDS = 10  # that the claim outlives the command
 ATTEMPTS = 5  # at etcd, for somebody who has the proof
 
 
 class Fencer:
-    """One member's eye on the leader. `clock` gives seconds since boot, sleep included."""
+    """One member's eye on the leader. `clock` gives seconds since boot, sleep included.
 
-    def __init__(self, settings: Fencing, store: FencingStore, clock: Callable[[], float]) -> None:
-        self._settings, self._store, self._clock = settings, store, clock
+    `store` is asked when something is to be done, and `calm_store`, which has less patience, while all is well.
+    """
+
+    def __init__(
+        self, settings: Fencing, store: FencingStore, calm_store: FencingStore, clock: Callable[[], float]
+    ) -> None:
+        self._settings, self._store, self._calm_store, self._clock = settings, store, calm_store, clock
         self._silence = Silence()
         self._heeded = 0
         self._closed: dict[str, float] = {}
+        # Another member is at it: what it finds has to be heard of at once, and no look may keep this one from that.
+        self._other_fences = False
+        self._etcd_answers = False
+        # The note that this member has written, and whether the host that it is about has been heard since.
+        self._note, self._heard = 0, threading.Event()
 
     def turn(self) -> float:
         """Look once, and do what is to be done; the seconds until the next look."""
-        self._silence = self._look(self._silence.whom)
+        if not self._other_fences:
+            self._silence = self._look(self._silence.whom)
         standing = None if self._is_waiting else self._read()
+        self._other_fences = bool(standing and standing.fencer and self._silence.seconds)
         if standing:
             self._heed(standing)
             if standing.leads != self._silence.whom:
                 self._silence = Silence(standing.leads)
-        if self._closed and self._clock() >= max(self._closed.values()):
-            self._closed.clear()
-            say(routes.open_all() or "the routes to hosts without power are open again")
+        self._open(standing)
         if standing and self._is_due(standing):
             self._fence(standing)
-        return SUSPICIOUS_SECONDS if self._silence.seconds else CALM_SECONDS
+        # An etcd that has just ceased to answer may have lost its own leader with that host.
+        ceased, self._etcd_answers = self._etcd_answers and standing is None, standing is not None
+        return SUSPICIOUS_SECONDS if ceased or self._silence.since is not None else CALM_SECONDS
 
     @property
     def _is_waiting(self) -> bool:
@@ -63,22 +85,46 @@ class Fencer:
 
     def _read(self) -> Standing | None:
         """None where etcd does not answer: then nobody is fenced, but looked at, so that the time counts."""
+        store = self._calm_store if self._silence.since is None else self._store
+        store.avoid(self._settings.members[self._silence.whom] if self._silence.since is not None else "")
         try:
-            return self._store.read()
+            return store.read()
         except RemoteError:
             return None
 
     def _heed(self, standing: Standing) -> None:
         """Nobody on this host shall wait for a host that has no power; each note counts once, however long it lasts."""
-        if standing.fenced and standing.fenced.mod_revision != self._heeded:
-            self._heeded = standing.fenced.mod_revision
-            self._close(standing.fenced.value.decode(errors="replace"))
+        note = standing.fenced
+        if note is None or note.mod_revision == self._heeded:
+            return
+        self._heeded = note.mod_revision
+        self._close(note.value.decode(errors="replace"))
+        try:
+            self._store.heed(note, self._settings.member)
+        except RemoteError:
+            return  # then nobody waits for this member for longer than it is worth
 
     def _close(self, name: str) -> None:
         address, seconds = self._settings.members.get(name, ""), self._settings.route_seconds
         if address and name not in (self._settings.member, *self._closed):
             self._closed[name] = self._clock() + seconds
             say(routes.close(address) or f"{name} has no power: for {seconds} s nothing is sent to it")
+
+    def _open(self, standing: Standing | None) -> None:
+        """Once the time is over, or the note is gone, since the host was heard again."""
+        if self._note and self._heard.is_set():
+            self._forget()
+        is_over = self._clock() >= max(self._closed.values(), default=0.0)
+        if self._closed and (is_over or (standing and standing.fenced is None)):
+            self._closed.clear()
+            say(routes.open_all() or "the routes to hosts without power are open again")
+
+    def _forget(self) -> None:
+        try:
+            self._store.forget(self._note)
+        except RemoteError as error:
+            say(f"the others send nothing to it until the note is over: {error}")
+        self._note = 0
 
     def _look(self, leader: str) -> Silence:
         if leader not in self._settings.members or leader == self._settings.member:
@@ -126,13 +172,27 @@ class Fencer:
             say(f"that {leader} has no power is not proved: {problem}. Its lease runs out as ever")
             return
         self._close(leader)
+        own = settings.members[settings.member]
+        self._heard = refusing.speak_for(settings.members[leader], own, settings.route_seconds, say)
+        self._have_heeded(claim)
         say(self._depose(claim))
+
+    def _have_heeded(self, claim: Claim) -> None:
+        """Everybody knows that nobody answers there, before Patroni asks all members who is to lead."""
+        try:
+            self._note = self._store.note(claim, self._settings.route_seconds)
+            deadline = self._clock() + HEED_SECONDS
+            others = len(self._settings.members) - 2
+            while self._note and self._store.heeding(self._note) < others and self._clock() < deadline:
+                time.sleep(HEED_LOOK_SECONDS)
+        except RemoteError as error:
+            say(f"not everybody knows that {claim.leader} has no power: {error}")
 
     def _depose(self, claim: Claim) -> str:
         error: RemoteError | None = None
         for _attempt in range(ATTEMPTS):
             try:
-                if self._store.depose(claim, self._settings.route_seconds):
+                if self._store.depose(claim):
                     return f"{claim.leader} leads no more"
                 return f"somebody else has changed the cluster meanwhile: nothing is taken from {claim.leader}"
             except RemoteError as failed:
@@ -151,8 +211,8 @@ def since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def store(settings: Fencing) -> FencingStore:
-    """With this host's own certificate; the etcd on this host is asked first."""
+def store(settings: Fencing, seconds: float) -> FencingStore:
+    """With this host's own certificate; the etcd on this host is asked first, and each is given so many seconds."""
 
     def context() -> ssl.SSLContext:
         made = ssl.create_default_context(cafile=settings.ca_file)
@@ -161,7 +221,7 @@ def store(settings: Fencing) -> FencingStore:
 
     own = f"//{settings.members.get(settings.member, '')}:"
     urls = sorted(settings.etcd_urls, key=lambda url: own not in url)
-    return FencingStore([EtcdKeys(KeptHttp(url, context, ETCD_SECONDS)) for url in urls], settings.cluster)
+    return FencingStore([EtcdKeys(KeptHttp(url, context, seconds)) for url in urls], settings.cluster)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -174,6 +234,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"matriarch-fencer: {error}\n")
         return 1
     routes.open_all()  # those of one that died
-    fencer = Fencer(settings, store(settings), since_boot)
+    fencer = Fencer(settings, store(settings, ETCD_SECONDS), store(settings, CALM_ETCD_SECONDS), since_boot)
     while True:
         time.sleep(fencer.turn())

@@ -14,18 +14,23 @@ SECONDS = 5.0
 
 
 def close(address: str) -> str:
-    """From now on everything to that address fails at once; empty, or what the kernel says."""
-    return _ip("replace", "unreachable", address, "proto", PROTOCOL)
+    """From now on everything to that address fails at once; empty, or what the kernel says.
+
+    A route changes nothing for who waits for an answer already: those connections are ended as well, where the kernel
+    can do that (CONFIG_INET_DIAG_DESTROY).
+    """
+    problem = _run("ip", "-4", "route", "replace", "unreachable", address, "proto", PROTOCOL)
+    return problem or _run("ss", "--kill", "--tcp", "--no-header", "dst", address)
 
 
 def open_all() -> str:
     """Remove every such route, also one that was left by a process that died; empty, or what the kernel says."""
-    return _ip("flush", "proto", PROTOCOL)
+    return _run("ip", "-4", "route", "flush", "proto", PROTOCOL)
 
 
-def _ip(*words: str) -> str:
+def _run(*words: str) -> str:
     try:
-        done = complete(["ip", "-4", "route", *words], seconds=SECONDS)
+        done = complete(list(words), seconds=SECONDS)
     except (CommandError, OSError) as error:
         return str(error)
     return "" if done.returncode == 0 else done.stderr.strip()

@@ -5,6 +5,7 @@
 
 `/service/CLUSTER/leader` names the leader, for as long as its lease lives. `/matriarch/CLUSTER/fencing` names who
 fences, and `/matriarch/CLUSTER/fenced` the host that has no power, for as long as nobody shall send anything to it.
+Below that, each member notes that it sends nothing to it any more.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patron
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
 
 Answer = TypeVar("Answer")
+MOST_MEMBERS = 100
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,13 @@ class FencingStore:
     """Several servers of one etcd, asked one at a time. Every method raises RemoteError."""
 
     def __init__(self, clients: Sequence[EtcdKeys], cluster: str) -> None:
-        self._clients = list(clients)
+        self._clients, self._silent = list(clients), ""
         own = f"/matriarch/{quote(cluster, safe='')}"
         self._patroni, self._fencer, self._fenced = f"/service/{cluster}", f"{own}/fencing", f"{own}/fenced"
+
+    def avoid(self, address: str) -> None:
+        """A host that is silent: its server is asked only where there is no other."""
+        self._silent = address
 
     def read(self) -> Standing:
         """As etcd's majority has it."""
@@ -69,31 +75,56 @@ class FencingStore:
             return None
         return Claim(standing.leads, leads.revision, revision(standing.config), held.mod_revision)
 
-    def depose(self, claim: Claim, seconds: int) -> bool:
-        """End the leadership of a leader whose host has no power, and have everybody know for so many seconds.
+    def note(self, claim: Claim, seconds: int) -> int:
+        """Have everybody know for so many seconds that the host has no power; the lease of the note.
+
+        0 where the one who asks is not the one that fences any more.
+        """
+        lease = self._ask(lambda etcd: etcd.grant_lease(seconds))
+        note = Put(self._fenced, claim.leader.encode(), lease)
+        return lease if self._ask(lambda etcd: etcd.transact([self._still_fences(claim)], [note])) else 0
+
+    def heed(self, note: KeyValue, member: str) -> None:
+        """Say that this member sends nothing to that host, for as long as the note is there."""
+        heeded = Put(f"{self._fenced}/{member}", b"", note.lease)
+        self._ask(lambda etcd: etcd.transact([Unchanged(self._fenced, note.mod_revision)], [heeded]))
+
+    def heeding(self, lease: int) -> int:
+        """How many members have said so under the lease of the note."""
+        found = self._ask(lambda etcd: etcd.last_below(f"{self._fenced}/", MOST_MEMBERS))
+        return sum(key.lease == lease for key in found)
+
+    def forget(self, lease: int) -> None:
+        """Take the note back: the host is there again."""
+        self._ask(lambda etcd: etcd.revoke_lease(lease))
+
+    def depose(self, claim: Claim) -> bool:
+        """End the leadership of a leader whose host has no power.
 
         Only where it still leads by the same key, Patroni's configuration is the same, so that it is not paused, and
         the one who asks still is the one that fences. Tells whether it was done.
         """
-        lease = self._ask(lambda etcd: etcd.grant_lease(seconds))
         still = [
             Unchanged(f"{self._patroni}/leader", claim.leader_revision),
             Unchanged(f"{self._patroni}/config", claim.config_revision),
-            Unchanged(self._fencer, claim.fencer_revision),
+            self._still_fences(claim),
         ]
-        changes: list[Put | Delete] = [
+        changes = [
             Delete(f"{self._patroni}/leader"),
             Delete(f"{self._patroni}/members/{claim.leader}"),
             Delete(self._fencer),
-            Put(self._fenced, claim.leader.encode(), lease),
         ]
         return self._ask(lambda etcd: etcd.transact(still, changes))
+
+    def _still_fences(self, claim: Claim) -> Unchanged:
+        return Unchanged(self._fencer, claim.fencer_revision)
 
     def _keys(self) -> tuple[str, ...]:
         return f"{self._patroni}/leader", f"{self._patroni}/config", self._fencer, self._fenced
 
     def _ask(self, operation: Callable[[EtcdKeys], Answer]) -> Answer:
         """One server each time; the next one is asked the next time, where it does not answer."""
+        self._clients.sort(key=lambda client: f"//{self._silent}:" in client.url)
         try:
             return operation(self._clients[0])
         except RemoteError:

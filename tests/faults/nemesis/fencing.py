@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from faults.budget import Budget
 from faults.fault import Fault, gap
 from faults.load import POOLED, RW
@@ -25,7 +27,17 @@ class Fenced(Fault):
 
 
 class FencedPowerCut(Fenced, PowerCut):
-    """The leader's host goes dark."""
+    """The leader's host goes dark, and stays so: back again, it would break the sessions that it does not know.
+
+    Nobody waits for it for as long as clients have patience with a silent peer, which is ten seconds.
+    """
+
+    seconds = 15.0
+    until_moved = False
+    allowed_seconds: ClassVar[float] = 8.0
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(self.allowed_seconds), leadership="moves")
 
 
 class FencedFreeze(Fenced, Frozen):

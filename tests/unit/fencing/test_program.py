@@ -9,6 +9,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,13 @@ from ansible_collections.matriarch.pgcluster.plugins.filter.backup import backup
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing import looking, program, proving, routes
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing import (
+    looking,
+    program,
+    proving,
+    refusing,
+    routes,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing.store import FencingStore
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.fencing import Fencing
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd_keys import FakeKeys
@@ -50,17 +57,34 @@ class World:
         self.disproof = ""
         self.run: list[str] = []
         self.routes: list[str] = []
+        self.spoken: list[tuple[str, str]] = []
+        self.heard = threading.Event()
+        self.others_heed, self.order = True, []
         monkeypatch.setattr(looking, "answering", self.answering)
         monkeypatch.setattr(proving, "disproof", self.prove)
         monkeypatch.setattr(routes, "close", self.routes.append)
         monkeypatch.setattr(routes, "open_all", lambda: self.routes.append("open"))
+        monkeypatch.setattr(refusing, "speak_for", self.speak_for)
+        monkeypatch.setattr(program.time, "sleep", self.sleep)
         store = FencingStore([EtcdKeys(JsonHttp(url)) for url in etcd.urls], "shop")
-        self.fencer = program.Fencer(SETTINGS, store, lambda: self.now)
+        self.fencer = program.Fencer(SETTINGS, store, store, lambda: self.now)
 
     def answering(self, places, seconds):
         found = set(places) - self.dark
         self.now += 0.0 if found else seconds
         return found
+
+    def speak_for(self, address, own, _seconds, _tell):
+        self.spoken.append((address, own))
+        return self.heard
+
+    def sleep(self, seconds):
+        """The others hear of it meanwhile, where somebody listens."""
+        self.now += seconds
+        note = self.etcd.keys.get(b"/matriarch/shop/fenced")
+        self.order.append("leads" if LEADER in self.etcd else "leads no more")
+        if note and self.others_heed:
+            self.etcd.write("/matriarch/shop/fenced/pg3", b"", note.lease)
 
     def prove(self, _command, host, _seconds):
         self.run.append(host)
@@ -93,6 +117,59 @@ def test_a_silent_leader_with_proof_leads_no_more(world):
     assert world.run == ["pg1"]
     assert LEADER not in world.etcd
     assert world.routes == ["10.0.0.1"]
+
+
+def test_everybody_has_heard_of_it_before_the_leader_leads_no_more(world):
+    world.darken("pg1")
+    world.pass_seconds(3)
+    assert world.order == ["leads"]
+    assert world.etcd["/matriarch/shop/fenced"] == b"pg1"
+    assert world.spoken == [("10.0.0.1", "10.0.0.2")]
+
+
+def test_who_does_not_heed_is_not_waited_for_long(world):
+    world.others_heed = False
+    world.darken("pg1")
+    world.pass_seconds(3)
+    assert LEADER not in world.etcd
+    assert len(world.order) == pytest.approx(program.HEED_SECONDS / program.HEED_LOOK_SECONDS, abs=1)
+
+
+def test_the_routes_are_open_at_once_where_the_host_is_heard_again(world):
+    world.darken("pg1")
+    world.pass_seconds(3)
+    world.etcd.write(LEADER, b"pg3")
+    world.pass_seconds(1)
+    assert world.routes == ["10.0.0.1"]
+    world.heard.set()
+    world.pass_seconds(1)
+    assert "/matriarch/shop/fenced" not in world.etcd
+    assert world.routes == ["10.0.0.1", "open"]
+
+
+def test_a_member_says_that_it_has_heard_of_it(world):
+    lease = EtcdKeys(JsonHttp(world.etcd.urls[0])).grant_lease(20)
+    world.etcd.write("/matriarch/shop/fenced", b"pg1", lease)
+    world.pass_seconds(1)
+    assert "/matriarch/shop/fenced/pg2" in world.etcd
+    assert world.routes == ["10.0.0.1"]
+    # It ends with the note, and so do the routes.
+    world.etcd.pass_time(20)
+    world.pass_seconds(1)
+    assert "/matriarch/shop/fenced/pg2" not in world.etcd
+    assert world.routes == ["10.0.0.1", "open"]
+
+
+def test_while_another_one_is_at_it_nobody_looks(world, monkeypatch):
+    """What it finds is to be heard of at once."""
+    world.darken("pg1")
+    world.pass_seconds(1)
+    world.etcd.write("/matriarch/shop/fencing", b"pg3")
+    world.pass_seconds(1.5)
+    looks = []
+    monkeypatch.setattr(looking, "answering", lambda places, _seconds: looks.append(places) or set())
+    world.pass_seconds(1)
+    assert (looks, world.run) == ([], [])
 
 
 def test_etcd_is_not_asked_while_a_silence_grows(world):

@@ -58,11 +58,52 @@ def test_a_pause_is_seen_and_supposed_where_nobody_can_tell(store, etcd, config,
 def test_the_leader_is_deposed(store, etcd):
     claim = store.claim(store.read(), "pg2", TTL)
     assert etcd[FENCER] == b"pg2"
-    assert store.depose(claim, 20)
+    assert store.depose(claim)
     assert (LEADER in etcd, MEMBER in etcd, FENCER in etcd) == (False, False, False)
+
+
+def test_everybody_knows_for_a_while(store, etcd):
+    note = store.note(store.claim(store.read(), "pg2", TTL), 20)
     assert etcd[FENCED] == b"pg1"
+    assert store.heeding(note) == 0
+    store.heed(store.read().fenced, "pg3")
+    assert store.heeding(note) == 1
     etcd.pass_time(20)
+    assert (FENCED in etcd, f"{FENCED}/pg3" in etcd) == (False, False)
+    assert LEADER in etcd
+
+
+def test_the_note_can_be_taken_back(store, etcd):
+    note = store.note(store.claim(store.read(), "pg2", TTL), 20)
+    store.heed(store.read().fenced, "pg3")
+    store.forget(note)
+    assert (FENCED in etcd, f"{FENCED}/pg3" in etcd) == (False, False)
+
+
+def test_nobody_heeds_a_note_that_is_over(store, etcd):
+    store.note(store.claim(store.read(), "pg2", TTL), 20)
+    seen = store.read().fenced
+    etcd.write(FENCED, b"pg1")
+    store.heed(seen, "pg3")
+    assert f"{FENCED}/pg3" not in etcd
+
+
+def test_whose_claim_is_over_notes_nothing(store, etcd):
+    claim = store.claim(store.read(), "pg2", TTL)
+    etcd.pass_time(TTL)
+    assert store.note(claim, 20) == 0
     assert FENCED not in etcd
+
+
+def test_the_server_of_a_silent_host_is_asked_last(etcd):
+    silent, other = (EtcdKeys(JsonHttp(url)) for url in etcd.urls)
+    silent = EtcdKeys(JsonHttp(silent.url.replace("127.0.0.1", "127.0.0.2")))
+    store = FencingStore([silent, other], "shop")
+    store.avoid("127.0.0.2")
+    assert store.read().leads == "pg1"
+    alone = FencingStore([other], "shop")
+    alone.avoid("127.0.0.1")
+    assert alone.read().leads == "pg1"
 
 
 def test_one_fences_at_a_time(store, etcd):
@@ -93,7 +134,7 @@ MEANWHILE = {
 def test_nothing_is_taken_where_something_has_changed(store, etcd, change):
     claim = store.claim(store.read(), "pg2", TTL)
     change(etcd)
-    assert not store.depose(claim, 20)
+    assert not store.depose(claim)
     assert LEADER in etcd
     assert MEMBER in etcd
     assert FENCED not in etcd
