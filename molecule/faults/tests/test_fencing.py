@@ -56,6 +56,7 @@ def switch(arena: Arena, cluster: Cluster) -> Iterator[PowerSwitch]:
         assert without.ok, without.tail
         for name in arena.names:
             assert arena.shell(name, "systemctl is-active matriarch-fencer || :") == "inactive"
+            assert "fenc" not in arena.shell(name, "ls /etc/matriarch /usr/local/libexec /etc/systemd/system")
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ class World:
         monkeypatch.setattr(routes, "close", self.routes.append)
         monkeypatch.setattr(routes, "open_all", lambda: self.routes.append("open"))
         monkeypatch.setattr(refusing, "speak_for", self.speak_for)
-        monkeypatch.setattr(program.time, "sleep", self.sleep)
+        monkeypatch.setattr(time, "sleep", self.sleep)
         store = FencingStore([EtcdKeys(JsonHttp(url)) for url in etcd.urls], "shop")
         self.fencer = program.Fencer(SETTINGS, store, store, lambda: self.now)
 
@@ -167,7 +168,12 @@ def test_while_another_one_is_at_it_nobody_looks(world, monkeypatch):
     world.etcd.write("/matriarch/shop/fencing", b"pg3")
     world.pass_seconds(1.5)
     looks = []
-    monkeypatch.setattr(looking, "answering", lambda places, _seconds: looks.append(places) or set())
+
+    def look(places, _seconds):
+        looks.append(places)
+        return set()
+
+    monkeypatch.setattr(looking, "answering", look)
     world.pass_seconds(1)
     assert (looks, world.run) == ([], [])
 
