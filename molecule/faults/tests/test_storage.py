@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from faults.arena import Arena
+from faults.nemesis.hanging import HungWithoutSentry, WalHung
 from faults.nemesis.storage import (
     BALLAST,
     DiskFull,
@@ -82,6 +83,36 @@ def test_a_disk_that_hangs_costs_no_leader_where_nobody_may_take_over(
     assert "ending PostgreSQL" not in verdict.fault.reported
     assert isinstance(verdict.fault, HungAndLeftAlone)
     assert verdict.fault.leads_on
+
+
+def test_a_disk_of_wal_alone_hangs(happens: Happens) -> None:
+    verdict = happens(WalHung)
+    assert verdict.problems == []
+    tells(verdict, "for 5 s no write to ", "this member leads no more")
+
+
+def test_without_a_sentry_the_leader_waits_for_its_disk(happens: Happens, arena: Arena) -> None:
+    """Nothing of it is left; the next run without that wish has it back."""
+    checked = play(arena.cluster, "site", check=True, patroni_hung_disk_seconds=0)
+    assert (checked.ok, sentries(arena)) == (True, {"active"}), checked.tail
+    try:
+        done = play(arena.cluster, "site", patroni_hung_disk_seconds=0)
+        assert (done.ok, sentries(arena)) == (True, {"inactive"}), done.tail
+        for name in arena.names:
+            assert "sentry" not in arena.shell(name, "ls /etc/matriarch /usr/local/libexec /etc/systemd/system")
+        assert play(arena.cluster, "site", patroni_hung_disk_seconds=0).changes == []
+        verdict = happens(HungWithoutSentry)
+    finally:
+        back = play(arena.cluster, "site")
+    assert verdict.problems == []
+    assert isinstance(verdict.fault, HungAndLeftAlone)
+    assert verdict.fault.leads_on
+    assert (back.ok, sentries(arena)) == (True, {"active"}), back.tail
+
+
+def sentries(arena: Arena) -> set[str]:
+    """As systemd has them."""
+    return {arena.shell(name, "systemctl is-active matriarch-sentry || :") for name in arena.names}
 
 
 def test_a_disk_of_a_standby_hangs(happens: Happens) -> None:

@@ -46,7 +46,7 @@ def _speak(address: str, own: str, seconds: float, tell: Callable[[str], None], 
         interface = link_of(address, own)
         if not interface:
             return
-        with _listener(interface, ARP) as arp, _listener(interface, IPV4, address) as packets:
+        with listener(interface, ARP) as arp, listener(interface, IPV4, address) as packets:
             absent = Absent(IPv4Address(address).packed, arp.getsockname()[4])
             refused = _refuse(absent, arp, packets, seconds, heard)
         tell(f"{address} is {'heard again' if heard.is_set() else 'left alone'}: {refused} packets to it were refused")
@@ -84,7 +84,7 @@ def _refuse(absent: Absent, arp: socket.socket, packets: socket.socket, seconds:
     return refused
 
 
-def _listener(interface: str, kind: int, target: str = "") -> socket.socket:
+def listener(interface: str, kind: int, target: str = "") -> socket.socket:
     """Frames of one kind; only those to one address, so that not everything that the host gets passes through here."""
     made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     if target:
@@ -93,7 +93,7 @@ def _listener(interface: str, kind: int, target: str = "") -> socket.socket:
     return made
 
 
-def only_to(listener: socket.socket, target: str) -> None:
+def only_to(made: socket.socket, target: str) -> None:
     """Have the kernel drop all other IPv4 packets (linux/filter.h: struct sock_fprog)."""
     steps = (
         (LOAD_WORD, 0, 0, HEADER + 16),  # the target of the packet
@@ -103,4 +103,4 @@ def only_to(listener: socket.socket, target: str) -> None:
     )
     program = b"".join(struct.pack("HBBI", *step) for step in steps)
     kept = ctypes.create_string_buffer(program)
-    listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(steps), ctypes.addressof(kept)))
+    made.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(steps), ctypes.addressof(kept)))

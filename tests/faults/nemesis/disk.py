@@ -7,8 +7,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
-from faults.arena import Arena
+from faults.arena import DATA, Arena
 
 VOLUME = "/var/lib/postgresql/*"
 """Where it is mounted: above the data directory, as on a host that has such a disk."""
@@ -34,6 +35,30 @@ cp -a /mnt/. .
 umount /mnt
 rmdir lost+found
 """
+# The same for the WAL alone.
+WAL_NEEDED = f"cd {DATA}/pg_wal && du --summarize --block-size=1M . | cut -f 1 && du --summarize --inodes . | cut -f 1"
+PUT_WAL_IN = f"""
+test -e {{device}} || mknod {{device}} b $(cat /sys/class/block/{{name}}/dev | tr : ' ')
+cd {DATA}
+mount {{device}} /mnt
+rmdir /mnt/lost+found
+chown postgres:postgres /mnt
+chmod 700 /mnt
+cp -a pg_wal/. /mnt/
+umount /mnt
+rm -r pg_wal
+mkdir -m 700 pg_wal
+mount {{device}} pg_wal
+"""
+TAKE_WAL_OUT = f"""
+cd {DATA}
+mkdir -m 700 wal_after
+cp -a pg_wal/. wal_after/
+umount pg_wal
+rmdir pg_wal
+mv wal_after pg_wal
+chown postgres:postgres pg_wal
+"""
 
 
 @contextmanager
@@ -49,6 +74,10 @@ def stopped(arena: Arena, name: str) -> Iterator[None]:
 class Disk:
     """An image on this machine that a host has for a disk, with so many MiB and files beside what it needs."""
 
+    needed: ClassVar[str] = NEEDED
+    putting_in: ClassVar[str] = PUT_IN
+    taking_out: ClassVar[str] = TAKE_OUT
+
     def __init__(self, arena: Arena, host: str, room: int, files: int) -> None:
         self._arena, self._host, self._room, self._files = arena, host, room, files
         self._image = Path(tempfile.gettempdir()) / f"matriarch-{arena.lab.address(host)}.disk"
@@ -60,13 +89,13 @@ class Disk:
 
     def put_in(self) -> None:
         """With Patroni stopped."""
-        size, files = map(int, self._arena.shell(self._host, NEEDED).split())
+        size, files = map(int, self._arena.shell(self._host, self.needed).split())
         with self._image.open("wb") as image:
             # What a file system of that size needs for itself.
             image.truncate((size + self._room) * 17 // 16 * 2**20)
         on_this_machine("mkfs.ext4", "-q", "-m", "0", "-J", "size=4", "-N", str(files + self._files), str(self._image))
         self._device = on_this_machine("losetup", "--find", "--show", str(self._image))
-        self._inside(PUT_IN)
+        self._inside(self.putting_in)
 
     def repair(self) -> None:
         """With Patroni stopped: what an operator does with a file system that has seen errors."""
@@ -76,13 +105,21 @@ class Disk:
 
     def take_out(self) -> None:
         """With Patroni stopped; what is on the disk is kept."""
-        self._inside(TAKE_OUT)
+        self._inside(self.taking_out)
         on_this_machine("losetup", "--detach", self._device)
         self._device = ""
         self._image.unlink()
 
     def _inside(self, script: str) -> None:
         self._arena.shell(self._host, script.format(device=self._device, name=Path(self._device).name))
+
+
+class WalDisk(Disk):
+    """One for the WAL alone."""
+
+    needed = WAL_NEEDED
+    putting_in = PUT_WAL_IN
+    taking_out = TAKE_WAL_OUT
 
 
 def on_this_machine(*command: str, accepted: tuple[int, ...] = (0,)) -> str:

@@ -8,7 +8,7 @@ from typing import ClassVar
 from faults.arena import DATA, Arena, NotSo, until
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
-from faults.nemesis.disk import VOLUME, Disk, stopped
+from faults.nemesis.disk import TAKE_WAL_OUT, VOLUME, Disk, stopped
 from faults.nemesis.handover import hand_over, leads
 from integration.operations import WHOLE_SECONDS, is_whole, play
 
@@ -26,16 +26,7 @@ mount --bind wal_volume pg_wal
 umount wal_volume
 rm -r wal_volume wal_before
 """
-AS_BEFORE = f"""
-cd {DATA}
-mountpoint -q pg_wal || exit 0
-mkdir -m 700 wal_after
-cp -a pg_wal/. wal_after/
-umount pg_wal
-rmdir pg_wal
-mv wal_after pg_wal
-chown postgres:postgres pg_wal
-"""
+AS_BEFORE = f"if mountpoint -q {DATA}/pg_wal; then {TAKE_WAL_OUT}\nfi"
 BALLAST = f"{DATA}.ballast"
 FILLING_SECONDS = 60
 SEGMENT = 16  # MiB of WAL
