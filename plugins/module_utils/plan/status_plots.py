@@ -114,7 +114,7 @@ def colours_of(told: Told) -> dict[str, int]:
 def changes(leaders: Sequence[Told]) -> list[float]:
     """When another member was first seen to lead."""
     seen = sorted((at, each["name"]) for each in leaders for at, value in each["points"] if value >= 1)
-    return [at for (_, former), (at, name) in itertools.pairwise(seen) if name != former]
+    return [at for (_before, former), (at, name) in itertools.pairwise(seen) if name != former]
 
 
 def _on_one_line(alert: Told) -> dict[str, str]:
@@ -127,7 +127,7 @@ def _across(told: Told, left: float, right: float) -> Scale:
 
 def _plot(told: Told, chart: Told, colours: Mapping[str, int]) -> Plot:
     unit, step = chart["unit"], told["step"]
-    most = max((value for each in chart["lines"] for _, value in each["points"]), default=0.0)
+    most = max((value for each in chart["lines"] for _at, value in each["points"]), default=0.0)
     top = round_up(max(most, LOWEST.get(unit, 1.0)), unit)
     top = min(top, 1.0) if unit == "share" else top
     across, up = _across(told, LEFT, RIGHT), Scale(0.0, top, GROUND, TOP)
