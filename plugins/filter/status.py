@@ -28,7 +28,21 @@ def status_hosts(
     topology: Mapping[str, Any], hostvars: Mapping[str, Mapping[str, Any]], variable: str, asked: Collection[str]
 ) -> dict[str, dict[str, Any]]:
     told = {name: _report(hostvars[name].get(variable)) for name in topology["hosts"] if name in asked}
-    return {name: {**{group: name in topology[group] for group in GROUPS}, "report": told[name]} for name in told}
+    does = {name: {group: name in topology[group] for group in GROUPS} for name in told}
+    return {name: {**does[name], "report": _own_part(told[name], does[name])} for name in told}
+
+
+def _own_part(report: dict[str, Any] | None, does: Mapping[str, bool]) -> dict[str, Any] | None:
+    """Without what the host does for another cluster, to which this one owes no more than a part of its etcd."""
+    if report is None:
+        return None
+    left_out: dict[str, Any] = {
+        **({} if does["postgres"] else {"postgres": None, "backups": None, "following": None, "volumes": []}),
+        **({} if does["proxy"] else {"haproxy": None, "poolers": {}}),
+    }
+    if not does["postgres"] and not does["proxy"]:
+        left_out["units"] = {unit: state for unit, state in report["units"].items() if unit == "etcd.service"}
+    return {**report, **left_out}
 
 
 def _report(answer: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -22,8 +22,9 @@ def clusters() -> dict[str, Cluster]:
 
 
 def hosts(run: Outcome) -> set[str]:
-    """Who took part, by the recap."""
-    return set(re.findall(r"^(\w+) +: ok=", run.stdout, re.MULTILINE))
+    """Who took part in more than the choice."""
+    acted = run.stdout.split("\nPLAY [", 2)[2]
+    return set(re.findall(r"^(?:ok|changed|skipping|fatal|failed): \[(\w+)", acted, re.MULTILINE))
 
 
 def statuses(run: Outcome) -> list[str]:

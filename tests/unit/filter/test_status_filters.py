@@ -107,6 +107,20 @@ class TestHosts:
         hosts = FILTERS["status_hosts"](topology("pg1"), {"pg1": variables}, "told", ["pg1"])
         assert hosts["pg1"]["report"] is None
 
+    def test_what_a_host_does_for_another_cluster_is_not_judged_in_this_one(self) -> None:
+        lent = {**topology("pg1", "pg2"), "postgres": {"pg1": ""}, "proxy": {"pg1": ""}}
+        told = {name: {"told": fake.report(leads=True)} for name in ("pg1", "pg2")}
+        hosts = FILTERS["status_hosts"](lent, told, "told", lent["hosts"])
+        assert hosts["pg1"]["report"] == fake.report(leads=True)
+        other = hosts["pg2"]["report"]
+        assert (other["postgres"], other["backups"], other["haproxy"], other["poolers"]) == (None, None, None, {})
+        assert other["units"] == {"etcd.service": "active"}
+        parsed = parse_reports(hosts)
+        state = ClusterState.from_json({"members": [member("pg1", "leader")], "scope": "shop"})
+        problems = [each["problem"] for each in judge(Status(state, hosts=parsed)).reasons()]
+        assert not [each for each in problems if "take writes" in each]
+        assert not [each for each in problems if "pg2" in each]
+
     def test_who_was_not_asked_is_left_out(self) -> None:
         assert list(FILTERS["status_hosts"](THREE, {"pg2": {}}, "told", ["pg2"])) == ["pg2"]
 
