@@ -130,14 +130,14 @@ class Run:
         self._process.wait()
 
 
-def start(target: Cluster, playbook: str, /, *, check: bool = False, **extra_vars: Any) -> Run:
-    return Run(target, playbook, check, extra_vars)
+def start(operated: Cluster, playbook: str, /, *, check: bool = False, **extra_vars: Any) -> Run:
+    return Run(operated, playbook, check, extra_vars)
 
 
 def play(
-    target: Cluster, playbook: str, /, *, check: bool = False, seconds: float = LONGEST_RUN, **extra_vars: Any
+    operated: Cluster, playbook: str, /, *, check: bool = False, seconds: float = LONGEST_RUN, **extra_vars: Any
 ) -> Outcome:
-    return start(target, playbook, check=check, **extra_vars).finish(seconds)
+    return start(operated, playbook, check=check, **extra_vars).finish(seconds)
 
 
 def adhoc(cluster: Cluster, machine: Machine, module: str, arguments: dict[str, Any]) -> dict[str, Any]:
