@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from faults.fault import Fault
 from faults.nemesis import (
     bystanders,
+    etcd_disk,
     handover,
     network,
     operators,
@@ -42,10 +43,13 @@ FAULTS: dict[str, type[Fault]] = {
     "B09": network.RestBlocked,
     "B10": network.LossyNetwork,
     "B12": handover.DemotedWithoutNames,
+    "B13": bystanders.StandbyBehindBlackHole,
     "C01": store.EtcdWithoutMajority,
     "C02": store.EtcdWithoutMajorityAndAStandbyDies,
     "C03": store.EtcdWithoutMajorityNorFailsafe,
     "C04": store.EtcdFull,
+    "C05": etcd_disk.EtcdDiskFull,
+    "C06": store.EtcdDiskSlow,
     "D01": storage.DiskFull,
     "D02": storage.WalVolumeFull,
     "D03": storage.StandbysDiskFull,
@@ -64,7 +68,9 @@ FAULTS: dict[str, type[Fault]] = {
     "F16": starting.CopyInterrupted,
     "F17": starting.NameTaken,
     "G01": handover.Demoted,
+    "G02": handover.PromotionTakesLong,
     "G03": bystanders.ProxiesReloaded,
+    "G06": handover.DemotedBeforeAMob,
     "H02": handover.DemotedWhileArchivingFails,
     "J02": operators.TwoOperators,
 }

@@ -10,6 +10,7 @@ from faults.nemesis.bystanders import (
     KilledHaproxy,
     KilledPooler,
     ProxiesReloaded,
+    StandbyBehindBlackHole,
     StandbyIsolated,
     StandbyPowerCut,
 )
@@ -40,6 +41,10 @@ def test_A17_pooler_killed(happens: Happens) -> None:
 
 def test_B04_standby_isolated(happens: Happens) -> None:
     assert happens(StandbyIsolated).problems == []
+
+
+def test_B13_nothing_large_reaches_a_standby(happens: Happens) -> None:
+    assert happens(StandbyBehindBlackHole).problems == []
 
 
 def test_G03_proxies_reloaded(happens: Happens) -> None:

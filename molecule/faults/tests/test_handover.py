@@ -7,8 +7,10 @@ from collections.abc import Callable
 from faults.nemesis.handover import (
     CandidateReceivesNothing,
     Demoted,
+    DemotedBeforeAMob,
     DemotedWhileArchivingFails,
     DemotedWithoutNames,
+    PromotionTakesLong,
 )
 from faults.verdict import Verdict
 
@@ -32,3 +34,17 @@ def test_H02_demotion_while_archiving_fails(happens: Happens) -> None:
 
 def test_B12_demotion_while_no_name_is_resolved(happens: Happens) -> None:
     assert happens(DemotedWithoutNames).problems == []
+
+
+def test_G02_promotion_takes_long(happens: Happens) -> None:
+    """The endpoints stay closed until the new leader takes writes: nobody is told that it is read-only."""
+    verdict = happens(PromotionTakesLong)
+    assert verdict.problems == []
+    assert [write.error for write in verdict.history.writes if "read-only" in write.error] == []
+
+
+def test_G06_hundreds_of_clients_after_a_demotion(happens: Happens) -> None:
+    verdict = happens(DemotedBeforeAMob)
+    assert verdict.problems == []
+    assert isinstance(verdict.fault, DemotedBeforeAMob)
+    assert verdict.fault.failures == []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from faults.nemesis.etcd_disk import EtcdDiskFull
 from faults.nemesis.store import (
+    EtcdDiskSlow,
     EtcdFull,
     EtcdWithoutMajority,
     EtcdWithoutMajorityAndAStandbyDies,
@@ -29,3 +31,11 @@ def test_C03_no_majority_without_failsafe_mode(happens: Happens) -> None:
 
 def test_C04_etcd_without_room(happens: Happens) -> None:
     assert happens(EtcdFull).problems == []
+
+
+def test_C06_etcd_on_slow_disks(happens: Happens) -> None:
+    assert happens(EtcdDiskSlow).problems == []
+
+
+def test_C05_disk_of_an_etcd_full(happens: Happens) -> None:
+    assert happens(EtcdDiskFull).problems == []

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import ClassVar
 
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
 from faults.load import DIRECT, POOLED, RW
+
+# The kernel hands several packets over as one, so that some are dropped that would fit.
+BLACK_HOLE = """
+table inet lab_drops {{
+  chain input {{
+    type filter hook input priority -300
+    iifname != "lo" meta length > {largest} counter drop
+  }}
+  chain output {{
+    type filter hook output priority -300
+    oifname != "lo" meta length > {largest} counter drop
+  }}
+}}
+"""
 
 
 class KilledService(Fault):
@@ -100,6 +115,32 @@ class StandbyIsolated(StandbyPowerCut):
 
     def heal(self) -> None:
         self.arena.lab.heal(self.standbys[0])
+
+
+class StandbyBehindBlackHole(Fault):
+    """Nothing large reaches a standby, or comes from it, and nobody is told (an MTU that somewhere is smaller)."""
+
+    seconds = 30.0
+    dropped = 0
+    largest: ClassVar[int] = 1400  # bytes
+
+    def inject(self) -> None:
+        network = self.arena.lab.netns_command(self.standbys[0])
+        rules = BLACK_HOLE.format(largest=self.largest)
+        subprocess.run([*network, "nft", "-f", "-"], input=rules, text=True, check=True)
+
+    def acts(self) -> bool:
+        return self.arena.lab.dropped(self.standbys[0]) > 0
+
+    def heal(self) -> None:
+        self.dropped += self.arena.lab.unblock(self.standbys[0])
+
+    def budget(self) -> Budget:
+        # Clients of its proxy wait, until they give it up.
+        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop"), DIRECT), leadership="stays")
+
+    def told(self) -> str:
+        return f"{self.dropped} packets dropped"
 
 
 class ProxiesReloaded(Fault):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
+
 import psycopg
 from client_load import Session
 from faults.arena import Arena, until
@@ -117,6 +120,44 @@ class DemotedWithoutNames(Demoted):
 
     def told(self) -> str:
         return ""
+
+
+class PromotionTakesLong(Demoted):
+    """The new leader looks for segments in an archive that takes its time, before it is promoted."""
+
+    idle_clients = 0
+    looks: ClassVar[str] = "sleep 1; false"
+    allowed_seconds: ClassVar[float] = 30.0
+
+    def prepare(self) -> None:
+        self.arena.configure(postgresql__recovery_conf__restore_command=self.looks)
+        for name in self.standbys:
+            self.arena.until_sql(name, "SELECT current_setting('restore_command')", self.looks)
+
+    def restore(self) -> None:
+        self.arena.configure(postgresql__recovery_conf=None)
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(self.allowed_seconds), leadership="moves")
+
+    def told(self) -> str:
+        return ""
+
+
+class DemotedBeforeAMob(Demoted):
+    """Hundreds of pooled clients want something of the new leader at the same time."""
+
+    idle_clients = 300
+    at_a_time: ClassVar[int] = 50
+
+    def restore(self) -> None:
+        mob, self.idle = self.idle, []
+        with ThreadPoolExecutor(self.at_a_time) as pool:
+            list(pool.map(self._ask, mob))
+
+    def prepare(self) -> None:
+        with ThreadPoolExecutor(self.at_a_time) as pool:
+            self.idle = list(pool.map(lambda _number: self._served(), range(self.idle_clients)))
 
 
 class CandidateReceivesNothing(Fault):

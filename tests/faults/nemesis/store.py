@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
 from faults.load import POOLED
@@ -19,6 +21,12 @@ context.load_cert_chain("host.crt", "host.key")
 asked = json.dumps({{"action": "ACTIVATE", "memberID": sys.argv[1], "alarm": "NOSPACE"}}).encode()
 urllib.request.urlopen("https://127.0.0.1:2379/v3/maintenance/alarm", asked, context=context, timeout=10)
 END
+"""
+DELAY_SECONDS = 0.5
+SYNCS = "fsync,fdatasync"
+SLOW = f"""
+systemd-run --quiet --unit=matriarch-slow strace -qq -f -o /dev/null -p $(systemctl show -P MainPID etcd) \\
+    -e trace={SYNCS} -e inject={SYNCS}:delay_enter={DELAY_SECONDS * 1e6:.0f}
 """
 
 
@@ -104,6 +112,34 @@ class EtcdFull(Fault):
         if not disarmed.ok:
             self.arena.shell(self.leader, f"{ETCDCTL} alarm disarm")
             raise RuntimeError(f"the alarm was not disarmed: {disarmed.tail}")
+
+    def budget(self) -> Budget:
+        allowed = GENEROUS * self.arena.bound("clean_stop")
+        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+
+
+class EtcdDiskSlow(Fault):
+    """Every sync of every etcd takes half a second: it is slow, and nobody has to lead instead."""
+
+    seconds = 45.0
+
+    def prepare(self) -> None:
+        for name in self.arena.names:
+            self.arena.shell(name, "DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet strace >/dev/null")
+
+    def inject(self) -> None:
+        for name in self.arena.names:
+            self.arena.shell(name, SLOW)
+
+    def acts(self) -> bool:
+        states = [self.arena.shell(name, "systemctl is-active matriarch-slow || :") for name in self.arena.names]
+        begun = time.monotonic()
+        self.arena.shell(self.leader, f"{ETCDCTL} put /matriarch-test/slow yes")
+        return set(states) == {"active"} and time.monotonic() - begun > DELAY_SECONDS
+
+    def heal(self) -> None:
+        for name in self.arena.names:
+            self.arena.shell(name, "systemctl stop matriarch-slow 2>/dev/null || :")
 
     def budget(self) -> Budget:
         allowed = GENEROUS * self.arena.bound("clean_stop")
