@@ -51,10 +51,11 @@ def repository(cluster: Cluster, lab: Lab) -> dict[str, Any]:
     }
 
 
-def source(cluster: Cluster, lab: Lab, engine: Engine) -> dict[str, Any]:
-    """Whose backups the second cluster reads."""
+def source(cluster: Cluster, lab: Lab, engine: Engine, owner: Cluster | None = None) -> dict[str, Any]:
+    """Whose backups another cluster reads; `owner` has the storage's keys, where that is not the same one."""
     known = {"passphrase": cluster.secret("backup_passphrase")} if engine.encrypts else {}
-    return {"cluster": cluster.name, "engine": engine.name, "repositories": [repository(cluster, lab)], **known}
+    where = repository(owner or cluster, lab)
+    return {"cluster": cluster.name, "engine": engine.name, "repositories": [where], **known}
 
 
 def login_of(cluster: Cluster) -> dict[str, Any]:

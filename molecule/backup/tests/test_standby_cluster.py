@@ -256,7 +256,7 @@ def test_the_way_back(
 def following(cluster: Cluster, leading: Cluster, lab: Lab, engine: Engine, folder: Path) -> Cluster:
     """The cluster as its inventory has it, with a word whom it follows."""
     followed = {
-        **source(leading, lab, engine),
+        **source(leading, lab, engine, owner=cluster),
         "hosts": [each.address for each in leading.postgres],
         "ca_certificate": leading.ca.read_text(),
     }
