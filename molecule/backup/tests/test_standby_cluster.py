@@ -48,12 +48,14 @@ def standby(cluster: Cluster, lab: Lab, engine: Engine, tmp_path_factory: pytest
 def declare(standby: Cluster, cluster: Cluster, lab: Lab, engine: Engine, *, follows: bool, **changed: Any) -> None:
     """Write the standby cluster's inventory."""
     own = {"backup_engine": engine.name, "backup_repositories": [repository(cluster, lab)]}
-    followed = {
-        **source(cluster, lab, engine),
-        "hosts": [each.address for each in cluster.postgres],
-        "ca_certificate": cluster.ca.read_text(),
-    }
-    second_cluster.declare(standby, {**own, **({"pgcluster_standby_of": followed} if follows else {}), **changed})
+    whom = {"pgcluster_standby_of": followed(cluster, source(cluster, lab, engine))} if follows else {}
+    second_cluster.declare(standby, {**own, **whom, **changed})
+
+
+def followed(leading: Cluster, backups: dict[str, Any]) -> dict[str, Any]:
+    """Whom a standby cluster follows, as its inventory says it."""
+    hosts = [each.address for each in leading.postgres]
+    return {**backups, "hosts": hosts, "ca_certificate": leading.ca.read_text()}
 
 
 @pytest.fixture(scope="module")
@@ -255,13 +257,9 @@ def test_the_way_back(
 
 def following(cluster: Cluster, leading: Cluster, lab: Lab, engine: Engine, folder: Path) -> Cluster:
     """The cluster as its inventory has it, with a word whom it follows."""
-    followed = {
-        **source(leading, lab, engine, owner=cluster),
-        "hosts": [each.address for each in leading.postgres],
-        "ca_certificate": leading.ca.read_text(),
-    }
+    whom = followed(leading, source(leading, lab, engine, owner=cluster))
     more = folder / "follows.json"
-    more.write_text(json.dumps({"all": {"vars": {"pgcluster_standby_of": followed}}}))
+    more.write_text(json.dumps({"all": {"vars": {"pgcluster_standby_of": whom}}}))
     return replace(cluster, sources=(*cluster.sources, str(more)))
 
 
