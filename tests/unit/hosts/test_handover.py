@@ -16,19 +16,17 @@ SCRIPT = (ROLES / "patroni" / "files" / "matriarch-handover").read_text(encoding
 
 # A postmaster that writes down the signal, and takes its time to end, or never does.
 POSTMASTER = """
-echo ready
 trap 'echo fast > "$1"; sleep "$2"; exit' INT
+echo ready
 while :; do sleep 0.01; done
 """
 
 
 # One that waits for a child, as for a connection that has not said who it is; $3 is what that child is called.
 WAITING_POSTMASTER = """
-echo ready
-trap : INT
+trap 'echo fast > "$1"' INT
 bash -c 'exec -a "$0" sleep 60' "$3" &
-wait
-echo fast > "$1"
+echo ready
 while kill -0 $! 2> /dev/null; do sleep 0.01; done
 """
 
