@@ -64,9 +64,12 @@ import json
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.command import as_postgres
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.run import ask_patroni
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import CommandError, complete
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import (
+    CommandError,
+    as_postgres,
+    complete,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import engine
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, Refused
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import KINDS

@@ -57,6 +57,13 @@ options:
     description: Patroni's configuration file, which names the host's cluster.
     type: str
     default: /etc/patroni/config.yml
+  postgresql_program:
+    description: PostgreSQL's own program, which is asked about O(postgresql_parameters) where it is installed.
+    type: path
+  postgresql_parameters:
+    description: PostgreSQL parameters that are going to be set, by name.
+    type: dict
+    default: {}
   controller_epoch:
     description:
       - The control node's clock when it sent the question, in seconds since 1970; needed for RV(host.clock_offset).
@@ -153,6 +160,12 @@ host:
     etcd_data_directory:
       description: C(path), C(exists), C(empty), C(owner), first C(entries) and C(has_member).
       type: dict
+    refused_parameters:
+      description:
+        - Which of O(postgresql_parameters) the installed PostgreSQL would not take, and why, in its own words.
+        - Null where O(postgresql_program) does not exist. Parameters of extensions, with a dot, are not known to it.
+      type: dict
+      sample: {work_memory: 'unrecognized configuration parameter "work_memory"'}
     disks:
       description: C(free_mb), C(total_mb) and C(read_only) by path.
       type: dict
@@ -197,7 +210,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import host_data, host_ports, host_system
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import (
+    host_data,
+    host_ports,
+    host_system,
+    parameter_trial,
+)
 
 Reading = Callable[[], Any]
 
@@ -212,6 +230,8 @@ ARGUMENTS: dict[str, Any] = {
     "tls_directory": {"type": "str", "default": "/etc/matriarch/tls"},
     "release_file": {"type": "str", "default": "/etc/matriarch/release.json"},
     "patroni_config": {"type": "str", "default": "/etc/patroni/config.yml"},
+    "postgresql_program": {"type": "path"},
+    "postgresql_parameters": {"type": "dict", "default": {}},
     "controller_epoch": {"type": "float"},
 }
 
@@ -272,9 +292,11 @@ def system_readings(params: Mapping[str, Any], root: Path) -> dict[str, Reading]
 
 def data_readings(params: Mapping[str, Any], root: Path) -> dict[str, Reading]:
     postgres, etcd, tls = params["data_directory"], params["etcd_data_directory"], params["tls_directory"]
+    program, parameters = params["postgresql_program"], params["postgresql_parameters"]
     return {
         "data_directory": lambda: host_data.data_directory(root, postgres) if postgres else None,
         "etcd_data_directory": lambda: host_data.etcd_data_directory(root, etcd) if etcd else None,
+        "refused_parameters": lambda: parameter_trial.refused(Path(program), parameters) if program else None,
         "disks": lambda: {path: host_data.disk(root, path) for path in params["disk_paths"]},
         "release": lambda: host_data.release(root, params["release_file"]),
         "patroni_scope": lambda: host_data.scope(root, params["patroni_config"]),

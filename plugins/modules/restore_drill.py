@@ -115,11 +115,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.command import as_postgres
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.proofs import Proofs
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.run import ask_patroni
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import service, transient_unit
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import CommandError, complete
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import (
+    CommandError,
+    as_postgres,
+    complete,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.drill.state import DrillState
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
     DeadlineExceeded,

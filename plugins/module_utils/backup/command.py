@@ -10,7 +10,11 @@ import re
 import subprocess
 import threading
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import CommandError, complete
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import (
+    CommandError,
+    as_postgres,
+    complete,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.engine import Argv
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 
@@ -70,11 +74,6 @@ def work(argv: Argv, given_up: threading.Event) -> str:
     if code != 0:
         raise EngineError(f"{named(argv)}: {last_words(said.text)}", rc=code)
     return said.text
-
-
-def as_postgres(argv: Argv) -> Argv:
-    """The command, by way of runuser where root runs it."""
-    return ["runuser", "-u", "postgres", "--", *argv] if os.geteuid() == 0 else argv
 
 
 class _Said:

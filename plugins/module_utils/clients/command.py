@@ -17,6 +17,11 @@ class CommandError(Exception):
     """A command ended with an error, or not in time."""
 
 
+def as_postgres(argv: list[str]) -> list[str]:
+    """The command as *postgres* runs it, by way of runuser where root asks for it."""
+    return ["runuser", "-u", "postgres", "--", *argv] if os.geteuid() == 0 else argv
+
+
 def complete(argv: list[str], *, seconds: float) -> subprocess.CompletedProcess[str]:
     """Run a command to its end.
 

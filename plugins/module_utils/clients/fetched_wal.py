@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import CommandError, complete
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import (
+    CommandError,
+    as_postgres,
+    complete,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
 
 PATIENCE = 120.0
@@ -33,9 +36,7 @@ class FetchedWal:
         words = self.command.replace("%f", name).replace("%p", str(to))
         shell = ["/bin/sh", "-c", f"cd {shlex.quote(str(self.folder))} && {words}"]
         try:
-            done = complete(
-                ["runuser", "-u", "postgres", "--", *shell] if os.geteuid() == 0 else shell, seconds=self.seconds
-            )
+            done = complete(as_postgres(shell), seconds=self.seconds)
         except (CommandError, OSError) as error:
             raise self._failure(name, str(error)) from error
         if done.returncode not in (0, ABSENT):

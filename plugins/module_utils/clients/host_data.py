@@ -71,9 +71,13 @@ def _system_identifier(control_file: Path) -> str | None:
 
 
 def etcd_data_directory(root: Path, name: str) -> dict[str, Any]:
-    """An etcd data directory: as `directory`, and whether a member lives in it."""
+    """An etcd data directory: as `directory`, and whether a member lives in it.
+
+    It does once it has WAL, which etcd begins last: an etcd that founds or joins nothing, because its name is a
+    member's already, leaves everything else behind.
+    """
     path = root / name.lstrip("/")
-    return {**directory(path), "path": name, "has_member": (path / "member").is_dir()}
+    return {**directory(path), "path": name, "has_member": any((path / "member" / "wal").glob("*.wal"))}
 
 
 def disk(root: Path, name: str) -> dict[str, Any]:

@@ -86,6 +86,7 @@ class Host:
     ports: Mapping[int, PortOwner]
     data: Directory
     etcd_data: Directory
+    refused_parameters: Mapping[str, str]
     disks: Mapping[str, Disk]
     stamp: Stamp | None
     patroni_scope: str | None
@@ -118,6 +119,7 @@ def parse_host(name: str, answer: Mapping[str, Any]) -> Host:
         ports={_int(port, 0): _owner(owner) for port, owner in _dict(answer.get("ports")).items() if owner},
         data=_directory(answer.get("data_directory")),
         etcd_data=_directory(answer.get("etcd_data_directory")),
+        refused_parameters={str(key): str(why) for key, why in _dict(answer.get("refused_parameters")).items()},
         disks={str(path): _disk(disk) for path, disk in _dict(answer.get("disks")).items()},
         stamp=_stamp(answer.get("release")),
         patroni_scope=_text(answer.get("patroni_scope")),

@@ -16,6 +16,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.parameter import PARAMETER_NAME
+
 Rule = Callable[[object], bool]
 
 TIMING_DEFAULTS = {"ttl": 30, "loop_wait": 10, "retry_timeout": 10}
@@ -36,7 +38,6 @@ SET_BY_PATRONI = {
     "primary_conninfo": "Patroni points every standby at the leader itself",
     "primary_slot_name": "Patroni names the slots itself",
 }
-PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*(\.[A-Za-z_][A-Za-z0-9_$]*)?")
 BREAKS = re.compile(r"[\n\r\0]")
 BOOLEAN_WORDS = frozenset({"on", "off", "true", "false", "yes", "no", "1", "0"})
 TRUE_WORDS = frozenset({"on", "true", "yes", "1"})

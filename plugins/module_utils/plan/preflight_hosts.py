@@ -96,6 +96,18 @@ def _unless_deployed(case: Case, host: Host) -> str:
     return "warn" if case.is_ours(host) else "refuse"
 
 
+def parameters(case: Case) -> Iterator[Problem]:
+    """PostgreSQL would not start with what Patroni would write, or Patroni would leave it out without a word."""
+    for host in case.members("postgres"):
+        for name, reason in host.refused_parameters.items():
+            yield Problem(
+                host.name,
+                "parameter_refused",
+                f"PostgreSQL refuses {name} of pgcluster_postgresql_parameters: {reason}",
+                f"correct {name} in the inventory, or remove it there",
+            )
+
+
 def clocks(case: Case) -> Iterator[Problem]:
     offsets = {host.name: offset for host in case.hosts.values() if (offset := _offset(case, host)) is not None}
     if not offsets:
@@ -185,6 +197,7 @@ RULES = (
     architecture,
     memory,
     disks,
+    parameters,
     clocks,
     time_service,
     port_owners,

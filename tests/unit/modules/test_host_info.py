@@ -14,7 +14,12 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import host_data, host_ports, host_system
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import (
+    host_data,
+    host_ports,
+    host_system,
+    parameter_trial,
+)
 from ansible_collections.matriarch.pgcluster.plugins.modules import host_info
 
 OS_RELEASE = 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nVERSION_ID="13"\nVERSION_CODENAME=trixie\nID=debian\n# =\n'
@@ -60,6 +65,7 @@ def root(tmp_path) -> Path:
             "var/lib/postgresql/17/main/PG_VERSION": "17\n",
             "var/lib/postgresql/17/main/global/pg_control": struct.pack("=QI", 7642011472967116994, 1700) + bytes(500),
             "var/lib/etcd/member/snap/db": "",
+            "var/lib/etcd/member/wal/0000000000000000-0000000000000000.wal": "",
             "etc/matriarch/release.json": '{"cluster": "main", "version": "0.1.0"}',
             "etc/patroni/config.yml": "# scope: old\nname: db1\nscope: 'main' # the cluster\n",
         },
@@ -106,6 +112,22 @@ def test_a_memory_limit_counts(root):
     assert host_system.memory_mb(root)["total"] == 1024
     write(root, {"sys/fs/cgroup/memory.max": "max\n"})
     assert host_system.memory_mb(root)["total"] == 7940
+
+
+def test_parameters_are_asked_of_a_program_that_is_installed(root, monkeypatch):
+    assert host(root)["refused_parameters"] is None
+    program, parameters = str(root / "postgres"), {"work_memory": 1}
+    assert host(root, postgresql_program=program, postgresql_parameters=parameters)["refused_parameters"] is None
+    monkeypatch.setattr(parameter_trial, "refused", lambda *asked: {"asked": asked})
+    found = host(root, postgresql_program=program, postgresql_parameters=parameters)
+    assert found["refused_parameters"] == {"asked": (Path(program), parameters)}
+
+
+def test_an_etcd_that_could_not_begin_is_no_member(root):
+    shutil.rmtree(root / "var/lib/etcd/member/wal")
+    assert host(root, etcd_data_directory="/var/lib/etcd")["etcd_data_directory"]["has_member"] is False
+    (root / "var/lib/etcd/member/wal").mkdir()
+    assert host(root, etcd_data_directory="/var/lib/etcd")["etcd_data_directory"]["has_member"] is False
 
 
 def test_the_newest_icu_counts(root):

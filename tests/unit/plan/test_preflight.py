@@ -34,6 +34,7 @@ def bare(number: int) -> dict:
         "ports": {"5432": None, "8008": None, "2379": None},
         "data_directory": {"path": "/data", "exists": False, "empty": True, "entries": []},
         "etcd_data_directory": {"path": "/etcd", "exists": False, "empty": True, "entries": [], "has_member": False},
+        "refused_parameters": None,
         "disks": {"/data": {"free_mb": 50_000, "read_only": False}},
         "release": None,
         "patroni_scope": None,
@@ -300,6 +301,8 @@ def test_a_first_installation_that_was_interrupted_goes_on():
         ({"disks": {"/data": {"free_mb": 10}}}, {("db1", "disk", "warn")}),
         ({"ca_fingerprints": []}, set()),
         ({"etcd_data_directory": bare(1)["etcd_data_directory"]}, set()),
+        ({"refused_parameters": {}}, set()),
+        ({"refused_parameters": {"work_memory": "unrecognized"}}, {("db1", "parameter_refused", "refuse")}),
     ],
 )
 def test_what_is_wrong_with_a_host_of_a_running_cluster(changes, expected):
