@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from faults.fault import Fault
 from faults.nemesis import (
     bystanders,
+    certificates,
+    clock,
     etcd_disk,
     handover,
     network,
@@ -50,6 +52,8 @@ FAULTS: dict[str, type[Fault]] = {
     "C04": store.EtcdFull,
     "C05": etcd_disk.EtcdDiskFull,
     "C06": store.EtcdDiskSlow,
+    "C07": store.EtcdMemberWiped,
+    "C12": operators.BadParameters,
     "D01": storage.DiskFull,
     "D02": storage.WalVolumeFull,
     "D03": storage.StandbysDiskFull,
@@ -58,10 +62,14 @@ FAULTS: dict[str, type[Fault]] = {
     "D06": storage.ReadOnly,
     "D07": storage.FlippedByte,
     "D08": storage.InodesUsedUp,
+    "E01": clock.LeaderClockBack,
+    "E02": clock.LeaderClockForward,
+    "E03": clock.LeaderClockSkewed,
     "F01": replication.StandbysReplayNothing,
     "F02": handover.CandidateReceivesNothing,
     "F04": replication.RewindFails,
     "F05": starting.RewindInterrupted,
+    "F06": replication.SlotOverrun,
     "F09": replication.NoStandbys,
     "F10": processes.LeaderAndStandbyPowerCut,
     "F12": replication.CancelledWaits,
@@ -71,8 +79,12 @@ FAULTS: dict[str, type[Fault]] = {
     "G02": handover.PromotionTakesLong,
     "G03": bystanders.ProxiesReloaded,
     "G06": handover.DemotedBeforeAMob,
+    "G08": replication.ReplicasTooOld,
     "H02": handover.DemotedWhileArchivingFails,
+    "I01": certificates.StandbysCertificateOver,
+    "I08": certificates.KeyForAll,
     "J02": operators.TwoOperators,
+    "J12": operators.StandbyDiesDuringRestart,
 }
 
 

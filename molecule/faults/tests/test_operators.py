@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from faults.arena import Arena
-from faults.nemesis.operators import OperatorDies, TwoOperators
+from faults.nemesis.operators import BadParameters, OperatorDies, StandbyDiesDuringRestart, TwoOperators
 from faults.verdict import Verdict
 from integration.inventory import Cluster
 from integration.operations import play, standing
@@ -70,3 +70,22 @@ def test_J08_data_of_somebody_else_on_a_host_that_joins(arena: Arena, cluster: C
     assert arena.shell(NEWCOMER, f"cat {FOREIGN}") == "17"
     assert arena.shell(NEWCOMER, "ls -A /etc/matriarch 2>/dev/null || :") == ""
     assert standing(arena.connect, cluster) == before
+
+
+def test_C12_parameters_that_postgresql_would_refuse(happens: Happens) -> None:
+    verdict = happens(BadParameters)
+    assert isinstance(verdict.fault, BadParameters)
+    assert verdict.problems == []
+    for bad, outcome in zip(BadParameters.bad, verdict.fault.outcomes, strict=True):
+        assert not outcome.ok, f"{bad} was taken"
+        assert bad in outcome.said
+    assert verdict.fault.arena.configuration() == verdict.fault.before
+
+
+def test_J12_standby_dies_during_a_rolling_restart(happens: Happens) -> None:
+    verdict = happens(StandbyDiesDuringRestart)
+    assert verdict.problems == []
+    assert isinstance(verdict.fault, StandbyDiesDuringRestart)
+    assert verdict.fault.outcome
+    assert not verdict.fault.outcome.ok
+    assert verdict.fault.dead in verdict.fault.outcome.said

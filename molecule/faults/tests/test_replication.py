@@ -8,7 +8,9 @@ from faults.history import Outcome
 from faults.nemesis.replication import (
     CancelledWaits,
     NoStandbys,
+    ReplicasTooOld,
     RewindFails,
+    SlotOverrun,
     StandbysReplayNothing,
 )
 from faults.verdict import Verdict
@@ -32,3 +34,15 @@ def test_F12_waits_cancelled_and_the_leader_lost(happens: Happens) -> None:
 
 def test_F01_standbys_have_replayed_nothing(happens: Happens) -> None:
     assert happens(StandbysReplayNothing).problems == []
+
+
+def test_F06_standby_away_for_too_long(happens: Happens) -> None:
+    """Nothing is lost, and the status names the one command that brings it back."""
+    verdict = happens(SlotOverrun)
+    assert verdict.problems == []
+    assert isinstance(verdict.fault, SlotOverrun)
+    assert f"-e member={verdict.fault.standbys[0]} -e state=reinitialized" in verdict.fault.status
+
+
+def test_G08_replicas_too_far_behind_for_readers(happens: Happens) -> None:
+    assert happens(ReplicasTooOld).problems == []

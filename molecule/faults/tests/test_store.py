@@ -8,6 +8,7 @@ from faults.nemesis.etcd_disk import EtcdDiskFull
 from faults.nemesis.store import (
     EtcdDiskSlow,
     EtcdFull,
+    EtcdMemberWiped,
     EtcdWithoutMajority,
     EtcdWithoutMajorityAndAStandbyDies,
     EtcdWithoutMajorityNorFailsafe,
@@ -35,6 +36,10 @@ def test_C04_etcd_without_room(happens: Happens) -> None:
 
 def test_C06_etcd_on_slow_disks(happens: Happens) -> None:
     assert happens(EtcdDiskSlow).problems == []
+
+
+def test_C07_etcd_member_wiped(happens: Happens) -> None:
+    assert happens(EtcdMemberWiped).problems == []
 
 
 def test_C05_disk_of_an_etcd_full(happens: Happens) -> None:

@@ -36,7 +36,7 @@ LEFT = f"df --output=avail --block-size=1 {FOLDER} | tail -n 1"
 
 
 class EtcdDiskFull(Fault):
-    """The disk of etcd on the leader's host is full: whatever that one makes of it, everybody else goes on."""
+    """The disk of etcd on the leader's host is full: the other members go on, and so does everybody else."""
 
     seconds = 30.0
     full: ClassVar[str] = "0"

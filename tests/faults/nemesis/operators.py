@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
 
-from faults.arena import Arena
+import psycopg
+from faults.arena import Arena, until
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
 from faults.load import POOLED
-from integration.operations import HELD_SECONDS, Outcome, play, start
+from integration.operations import HELD_SECONDS, WHOLE_SECONDS, Outcome, play, start, started
 
 # Something for each layer to do: PostgreSQL and both proxies reload.
 CHANGE: dict[str, Any] = {
@@ -75,3 +78,71 @@ class OperatorDies(Fault):
 
     def told(self) -> str:
         return f"killed after {self.moment:.0f} s"
+
+
+class BadParameters(Fault):
+    """Somebody declares what PostgreSQL does not know, or would not take: it is refused before it is anywhere."""
+
+    seconds = 1.0
+    bad: ClassVar[Mapping[str, str]] = {"work_memory": "5MB", "work_mem": "much"}
+
+    def __init__(self, arena: Arena, leader: str) -> None:
+        super().__init__(arena, leader)
+        self.before = arena.configuration()
+        self.outcomes: list[Outcome] = []
+
+    def inject(self) -> None:
+        for name, value in self.bad.items():
+            declared = {**CHANGE["pgcluster_postgresql_parameters"], name: value}
+            self.outcomes.append(play(self.arena.cluster, "site", pgcluster_postgresql_parameters=declared))
+
+    def acts(self) -> bool:
+        return len(self.outcomes) == len(self.bad)
+
+    def heal(self) -> None:
+        if self.arena.configuration() != self.before:
+            play(self.arena.cluster, "site")
+
+    def budget(self) -> Budget:
+        allowed = GENEROUS * self.arena.bound("clean_stop")
+        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+
+    def told(self) -> str:
+        return f"{sum(not outcome.ok for outcome in self.outcomes)} of {len(self.bad)} were refused"
+
+
+class StandbyDiesDuringRestart(Fault):
+    """Members are restarted one after the other, and when the first one was, another one dies: the run has to end."""
+
+    seconds = 1.0
+    dead = ""
+    outcome: Outcome | None = None
+
+    def inject(self) -> None:
+        before = started(self.arena.connect, self.arena.cluster)
+        run = start(self.arena.cluster, "rolling_restart", everybody=True)
+        until("a member was restarted", WHOLE_SECONDS, lambda: self._restarted(before))
+        (first,) = self._restarted(before)
+        self.dead = next(name for name in self.standbys if name != first)
+        self.arena.lab.power_cut(self.dead)
+        self.outcome = run.finish()
+
+    def _restarted(self, before: Mapping[str, datetime]) -> list[str]:
+        try:
+            now = started(self.arena.connect, self.arena.cluster)
+        except psycopg.Error:  # it is just being restarted
+            return []
+        return [name for name, moment in now.items() if moment != before[name]]
+
+    def acts(self) -> bool:
+        return self.outcome is not None and self.arena.lab.state(self.dead) == "off"
+
+    def heal(self) -> None:
+        if self.dead:
+            self.arena.lab.start(self.dead)
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(HELD_SECONDS + GENEROUS * self.arena.bound("host_lost")), leadership="stays")
+
+    def told(self) -> str:
+        return f"{self.dead} died, and the run {'went on' if self.outcome and self.outcome.ok else 'ended'}"

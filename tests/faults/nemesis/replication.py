@@ -5,14 +5,20 @@ from __future__ import annotations
 import time
 from typing import ClassVar
 
+import psycopg
 from faults.arena import until
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
+from faults.load import POOLED, READERS, RO, open_session
 from faults.nemesis.network import POSTGRESQL, LeaderIsolated
 from faults.nemesis.processes import PowerCut
+from integration.operations import WHOLE_SECONDS, play
 
 PAUSE = "SELECT pg_wal_replay_pause()"
 RESUME = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_wal_replay_resume() END"
+SOME_WAL = "SELECT pg_logical_emit_message(false, 'matriarch', repeat('x', 10000000))"
+# Patroni lets a replay go on that was paused, in its next loop.
+REPLAYING = "pkill -{signal} -f '^postgres: .*startup recovering'"
 CANCEL = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
@@ -114,3 +120,79 @@ class StandbysReplayNothing(PowerCut):
     def budget(self) -> Budget:
         longer = {endpoint: self.apart_seconds + seconds for endpoint, seconds in super().budget().gap.items()}
         return Budget(gap=longer, leadership="moves")
+
+
+class ReplicasTooOld(Fault):
+    """No replica replays, and all are too far behind to be read from: the leader serves readers, too."""
+
+    seconds = 20.0
+
+    def inject(self) -> None:
+        for name in self.standbys:
+            self.arena.shell(name, REPLAYING.format(signal="STOP"))
+        for _number in range(4):
+            self.arena.sql(self.leader, SOME_WAL)
+
+    def acts(self) -> bool:
+        """Whoever reads now reads from the leader."""
+        try:
+            with open_session(self.arena.cluster, RO, self.arena.database) as session:
+                return session.execute("SELECT pg_is_in_recovery()").fetchone() == (False,)
+        except psycopg.Error:
+            return False
+
+    def heal(self) -> None:
+        for name in self.standbys:
+            self.arena.shell(name, REPLAYING.format(signal="CONT"))
+
+    def budget(self) -> Budget:
+        allowed = GENEROUS * self.arena.bound("clean_stop")
+        # The reader whose session with a replica is cut connects again.
+        return Budget(gap=gap(allowed), errors={POOLED: 0, RO: 2 * READERS[RO]}, leadership="stays")
+
+
+class SlotOverrun(Fault):
+    """A standby is away for longer than the leader keeps WAL for it: it cannot follow, until an operator clones it."""
+
+    seconds = 5.0
+    kept: ClassVar[str] = "max_slot_wal_keep_size"
+    before: object = None
+    status = ""
+    """What our playbook says of it."""
+
+    def prepare(self) -> None:
+        parameters = self.arena.configuration()["postgresql"]["parameters"]  # type: ignore[index]
+        self.before = parameters[self.kept]
+        self.arena.configure(**{f"postgresql__parameters__{self.kept}": "64MB"})
+        self.arena.until_sql(self.leader, f"SELECT current_setting('{self.kept}')", "64MB")
+
+    def inject(self) -> None:
+        self.arena.run(self.standbys[0], "systemctl", "stop", "patroni")
+        for _number in range(30):
+            self.arena.sql(self.leader, SOME_WAL)
+        self.arena.sql(self.leader, "CHECKPOINT")
+
+    def acts(self) -> bool:
+        state = f"SELECT wal_status FROM pg_replication_slots WHERE slot_name = '{self.standbys[0]}'"
+        return self.arena.sql(self.leader, state) == "lost"
+
+    def heal(self) -> None:
+        chosen = self.standbys[0]
+        self.arena.run(chosen, "systemctl", "start", "patroni")
+        until(f"{chosen} answers", WHOLE_SECONDS, lambda: self._answers(chosen))
+        self.status = play(self.arena.cluster, "status").stdout
+        cloned = play(self.arena.cluster, "member", member=chosen, state="reinitialized")
+        if not cloned.ok:
+            raise RuntimeError(f"{chosen} was not cloned: {cloned.tail}")
+
+    def _answers(self, name: str) -> bool:
+        try:
+            return self.arena.sql(name, "SELECT pg_is_in_recovery()") == "t"
+        except RuntimeError:
+            return False
+
+    def restore(self) -> None:
+        self.arena.configure(**{f"postgresql__parameters__{self.kept}": self.before})
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost")), leadership="stays")

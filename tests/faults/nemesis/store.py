@@ -28,6 +28,7 @@ SLOW = f"""
 systemd-run --quiet --unit=matriarch-slow strace -qq -f -o /dev/null -p $(systemctl show -P MainPID etcd) \\
     -e trace={SYNCS} -e inject={SYNCS}:delay_enter={DELAY_SECONDS * 1e6:.0f}
 """
+WIPE = "systemctl stop etcd; find /var/lib/etcd -mindepth 1 -delete; systemctl start --no-block etcd"
 
 
 class EtcdWithoutMajority(Fault):
@@ -112,6 +113,28 @@ class EtcdFull(Fault):
         if not disarmed.ok:
             self.arena.shell(self.leader, f"{ETCDCTL} alarm disarm")
             raise RuntimeError(f"the alarm was not disarmed: {disarmed.tail}")
+
+    def budget(self) -> Budget:
+        allowed = GENEROUS * self.arena.bound("clean_stop")
+        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+
+
+class EtcdMemberWiped(Fault):
+    """An etcd member has lost all it knew: it must not come back as somebody new, and the next run lets it join."""
+
+    seconds = 15.0
+
+    def inject(self) -> None:
+        self.arena.shell(self.standbys[0], WIPE)
+
+    def acts(self) -> bool:
+        return self.arena.shell(self.standbys[0], "systemctl is-active etcd || :") != "active"
+
+    def heal(self) -> None:
+        deployed = play(self.arena.cluster, "site")
+        if not deployed.ok:
+            raise RuntimeError(f"the next run failed: {deployed.tail}")
+        self.arena.shell(self.standbys[0], f"{ETCDCTL} endpoint health")
 
     def budget(self) -> Budget:
         allowed = GENEROUS * self.arena.bound("clean_stop")
