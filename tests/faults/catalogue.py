@@ -82,6 +82,7 @@ FAULTS: dict[str, type[Fault]] = {
     "G08": replication.ReplicasTooOld,
     "H02": handover.DemotedWhileArchivingFails,
     "I01": certificates.StandbysCertificateOver,
+    "I02": certificates.EtcdCertificatesOver,
     "I08": certificates.KeyForAll,
     "J02": operators.TwoOperators,
     "J12": operators.StandbyDiesDuringRestart,

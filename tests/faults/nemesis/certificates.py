@@ -13,19 +13,33 @@ from faults.arena import Arena, NotSo
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
 from faults.load import POOLED
+from faults.nemesis.store import ETCDCTL
 from integration.operations import play
 
 CERTIFICATE, KEY = "/etc/matriarch/tls/host.crt", "/etc/matriarch/tls/host.key"
 REFUSED = "has group or world access"  # PostgreSQL's words
 # Whoever serves it reads it again; a connection that is there already asks for no certificate.
-REPLACE = """
-cat > {path} <<'END'
-{text}
-END
-systemctl reload patroni
-pkill -f '^postgres: .*walreceiver'
-"""
+READ_AGAIN = "systemctl reload patroni; pkill -f '^postgres: .*walreceiver'"
 STREAMS = "SELECT count(*) FROM pg_stat_replication WHERE application_name = '{name}'"
+
+
+def end_certificate(arena: Arena, name: str) -> None:
+    """A host has the same certificate as before, but of yesterday."""
+    key = load_pem_private_key((arena.cluster.secrets / "ca" / "ca.key").read_bytes(), None)
+    if not isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey):
+        raise TypeError(f"the authority's key signs no certificates: {type(key).__name__}")
+    before, now = x509.load_pem_x509_certificate(arena.run(name, "cat", CERTIFICATE).encode()), datetime.now(UTC)
+    made = x509.CertificateBuilder(
+        before.issuer,
+        before.subject,
+        before.public_key(),
+        x509.random_serial_number(),
+        now - timedelta(days=1),
+        now - timedelta(hours=1),
+        list(before.extensions),
+    )
+    text = made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode().strip()
+    arena.shell(name, f"cat > {CERTIFICATE} <<'END'\n{text}\nEND")
 
 
 class KeyForAll(Fault):
@@ -64,26 +78,8 @@ class StandbysCertificateOver(Fault):
     seconds = 15.0
 
     def inject(self) -> None:
-        before = self.arena.run(self.standbys[0], "cat", CERTIFICATE)
-        self.arena.shell(self.standbys[0], REPLACE.format(path=CERTIFICATE, text=self._over(before)))
-
-    def _over(self, text: str) -> str:
-        """The same certificate, of yesterday."""
-        authority = self.arena.cluster.secrets / "ca"
-        key = load_pem_private_key((authority / "ca.key").read_bytes(), None)
-        if not isinstance(key, EllipticCurvePrivateKey | RSAPrivateKey):
-            raise TypeError(f"the authority's key signs no certificates: {type(key).__name__}")
-        before, now = x509.load_pem_x509_certificate(text.encode()), datetime.now(UTC)
-        made = x509.CertificateBuilder(
-            before.issuer,
-            before.subject,
-            before.public_key(),
-            x509.random_serial_number(),
-            now - timedelta(days=1),
-            now - timedelta(hours=1),
-            list(before.extensions),
-        )
-        return made.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode().strip()
+        end_certificate(self.arena, self.standbys[0])
+        self.arena.shell(self.standbys[0], READ_AGAIN)
 
     def acts(self) -> bool:
         return self.arena.sql(self.leader, STREAMS.format(name=self.standbys[0])) == "0"
@@ -95,3 +91,40 @@ class StandbysCertificateOver(Fault):
 
     def budget(self) -> Budget:
         return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), leadership="stays")
+
+
+class EtcdCertificateOver(Fault):
+    """The certificate of one etcd is over when it starts again: it takes part in nothing, until the next run."""
+
+    seconds = 20.0
+
+    def inject(self) -> None:
+        for name in self._whose():
+            end_certificate(self.arena, name)
+        for name in self._whose():
+            self.arena.run(name, "systemctl", "restart", "--no-block", "etcd")
+
+    def _whose(self) -> list[str]:
+        return self.standbys[:1]
+
+    def acts(self) -> bool:
+        """What it serves is refused, and so is its own certificate."""
+        return all(self.arena.shell(name, f"{ETCDCTL} endpoint health >&2 || echo ill") for name in self._whose())
+
+    def heal(self) -> None:
+        deployed = play(self.arena.cluster, "site")
+        if not deployed.ok:
+            raise NotSo(f"the next run failed: {deployed.tail}")
+        for name in self.arena.names:
+            self.arena.shell(name, f"{ETCDCTL} endpoint health")
+
+    def budget(self) -> Budget:
+        allowed = GENEROUS * self.arena.bound("postgresql_crash")
+        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+
+
+class EtcdCertificatesOver(EtcdCertificateOver):
+    """Those of all of them: there is no etcd any more, and failsafe mode keeps the leader until the next run."""
+
+    def _whose(self) -> list[str]:
+        return self.arena.names
