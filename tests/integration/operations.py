@@ -73,7 +73,10 @@ class Outcome:
 
     @property
     def tail(self) -> str:
-        return self.stdout[-4000:]
+        """What failed first, which may be long ago where other hosts went on, and the last that was printed."""
+        failed, last = self.stdout.find("\nfatal: "), len(self.stdout) - 4000
+        first = f"{self.stdout[failed : failed + 2000]}\n[...]\n" if 0 <= failed < last else ""
+        return first + self.stdout[-4000:]
 
 
 def results(stdout: str) -> Iterator[dict[str, Any]]:

@@ -123,12 +123,19 @@ def _fetch(settings: Settings, choice: Choice, beside: Path) -> int:
         if path.is_file():
             path.unlink()
     archive = FetchedWal(engine(settings.engine).fetch(replace(settings, data_directory=str(beside))), beside)
-    histories = [f"{timeline:08X}.history" for timeline in choice.way.timelines[1:]]
-    for name in (*histories, *(segment.name(choice.segment_bytes) for segment in choice.segments)):
+    needed = [segment.name(choice.segment_bytes) for segment in choice.segments]
+    ancestry = []
+    # The first of all timelines has no history. Those before the backup's own are nobody's need: of a cluster that was
+    # promoted, they lie in the archive of the one that it had followed.
+    for timeline in choice.way.timelines[1:]:
+        (needed if timeline >= choice.backup.timeline else ancestry).append(f"{timeline:08X}.history")
+    for name in needed:
         if not archive.fetch(name, wal / name):
             raise MatriarchError(f"the repository has lost {name}")
+    there = needed + [name for name in ancestry if archive.fetch(name, wal / name)]
+    for name in there:
         _note_as_archived(wal, name)
-    return len(histories) + len(choice.segments) + _fetch_what_came(archive, choice, wal)
+    return len(there) + _fetch_what_came(archive, choice, wal)
 
 
 def _fetch_what_came(archive: FetchedWal, choice: Choice, wal: Path) -> int:

@@ -92,6 +92,25 @@ def test_the_backup_and_its_wal(engine, data):
     assert not beside(data).exists()
 
 
+@pytest.mark.parametrize("kept", [[], ["00000002.history"]])
+def test_a_promoted_cluster_need_not_have_its_ancestors_histories(engine, data, monkeypatch, kept):
+    """Its archive begins with the timeline on which it leads."""
+    forks = (Fork(1, 6 * SEGMENT_BYTES + 9), Fork(2, 8 * SEGMENT_BYTES + 9))
+    engine.held = catalog([backup("b", NOON, 8, timeline=3)], wal(3, [8, 9]), {3: forks})
+    (engine.folder / "archive" / "00000002.history").unlink()
+    engine.archives("00000003.history", *(segment.name() for segment in (Segment(3, 8), Segment(3, 9))), *kept)
+    cluster = ClusterState("shop", (Member("db1", "leader", "running", timeline=3),))
+    monkeypatch.setattr(replica, "ask_patroni", lambda _settings: cluster)
+    make(data)
+    assert {path.name for path in (data / "pg_wal").glob("*.history")} == {"00000003.history", *kept}
+
+
+def test_its_own_timelines_history_must_be_there(engine, data):
+    (engine.folder / "archive" / "00000002.history").unlink()
+    with pytest.raises(MatriarchError, match=r"has lost 00000002\.history"):
+        make(data)
+
+
 def test_it_becomes_a_standby_that_reads_no_archive(engine, data):
     make(data)
     assert (data / "standby.signal").exists()
