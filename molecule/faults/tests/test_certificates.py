@@ -25,7 +25,7 @@ def test_I02_certificate_of_one_etcd_over(happens: Happens) -> None:
 
 
 def test_I02_certificates_of_every_etcd_over(happens: Happens) -> None:
-    """Writes go on without a store, and one run brings it back."""
+    """Nobody can ask anybody any more; nothing is lost, and one run brings all of it back."""
     assert happens(EtcdCertificatesOver).problems == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -124,7 +125,20 @@ class EtcdCertificateOver(Fault):
 
 
 class EtcdCertificatesOver(EtcdCertificateOver):
-    """Those of all of them: there is no etcd any more, and failsafe mode keeps the leader until the next run."""
+    """Those of all of them: nobody leads until the next run, as failsafe mode asks by the same certificates."""
+
+    run_seconds = 0.0
 
     def _whose(self) -> list[str]:
         return self.arena.names
+
+    def heal(self) -> None:
+        began = time.monotonic()
+        super().heal()
+        self.run_seconds = time.monotonic() - began
+
+    def budget(self) -> Budget:
+        return Budget(gap=gap(self.seconds + self.run_seconds + GENEROUS * self.arena.bound("host_lost")))
+
+    def told(self) -> str:
+        return f"the run that mended it took {self.run_seconds:.0f} s"
