@@ -124,7 +124,7 @@ def _fetch(settings: Settings, choice: Choice, beside: Path) -> int:
             path.unlink()
     archive = FetchedWal(engine(settings.engine).fetch(replace(settings, data_directory=str(beside))), beside)
     needed = [segment.name(choice.segment_bytes) for segment in choice.segments]
-    ancestry = []
+    ancestry: list[str] = []
     # The first of all timelines has no history. Those before the backup's own are nobody's need: of a cluster that was
     # promoted, they lie in the archive of the one that it had followed.
     for timeline in choice.way.timelines[1:]:
