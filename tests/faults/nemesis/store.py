@@ -28,6 +28,7 @@ SLOW = f"""
 systemd-run --quiet --unit=matriarch-slow strace -qq -f -o /dev/null -p $(systemctl show -P MainPID etcd) \\
     -e trace={SYNCS} -e inject={SYNCS}:delay_enter={DELAY_SECONDS * 1e6:.0f}
 """
+REFUSED = "has already been bootstrapped"  # etcd's words
 WIPE = "systemctl stop etcd; find /var/lib/etcd -mindepth 1 -delete; systemctl start --no-block etcd"
 
 
@@ -128,7 +129,10 @@ class EtcdMemberWiped(Fault):
         self.arena.shell(self.standbys[0], WIPE)
 
     def acts(self) -> bool:
-        return self.arena.shell(self.standbys[0], "systemctl is-active etcd || :") != "active"
+        """It has been told that its name is a member's already, and does not run."""
+        said = self.arena.shell(self.standbys[0], "journalctl --unit=etcd --since=-30s --output=cat")
+        state = self.arena.shell(self.standbys[0], "systemctl is-active etcd || :")
+        return REFUSED in said and state != "active"
 
     def heal(self) -> None:
         deployed = play(self.arena.cluster, "site")
