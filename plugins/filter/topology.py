@@ -6,8 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.shared_proxies import (
+    Sharing,
+    endpoints_elsewhere,
+    passed_on,
+    problems,
+    shared_by,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.topology import clusters, topology
 
 
@@ -17,6 +25,35 @@ def topology_filter(
     return topology(groups, hostvars, host).as_dict()
 
 
+def passed_on_filter(
+    groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping[str, Any]], shared_with: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    return [asdict(endpoint) for endpoint in passed_on(groups, hostvars, shared_with)]
+
+
+def shared_by_filter(
+    groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping[str, Any]], name: str
+) -> dict[str, dict[str, Any]]:
+    found = shared_by(groups, hostvars, name)
+    return {each: {**asdict(sharing), "entrances": sharing.entrances} for each, sharing in found.items()}
+
+
+def endpoints_elsewhere_filter(
+    endpoints: Mapping[str, Mapping[str, Any]],
+    sharing: Mapping[str, Mapping[str, Any]],
+    reached: Sequence[str] | None = None,
+) -> dict[str, dict[str, Any]]:
+    told = {name: Sharing(each["proxies"], each["vip"], each["ports"]) for name, each in sharing.items()}
+    return endpoints_elsewhere(endpoints, told, reached)
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"clusters": clusters, "topology": topology_filter}
+        return {
+            "clusters": clusters,
+            "endpoints_elsewhere": endpoints_elsewhere_filter,
+            "passed_on": passed_on_filter,
+            "shared_by": shared_by_filter,
+            "sharing_problems": problems,
+            "topology": topology_filter,
+        }

@@ -20,6 +20,7 @@ from integration.collection import make_importable
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / "molecule" / "shared" / "lab_inventory.py"
 GROUPS = ("etcd", "postgres", "proxy")
+SHARED_WITH = "pgcluster_proxies_shared_with"
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,10 @@ class Cluster:
     wal_directory: str = ""
     is_monitored: bool = False
     """Whether its hosts have exporters: the inventory has a host that asks them."""
+    shared: tuple[tuple[Machine, Mapping[str, int]], ...] = ()
+    """Proxies of other clusters that carry its sessions, each with the ports."""
+    carried_ports: frozenset[int] = frozenset()
+    """Of other clusters, at its own proxies."""
 
     def __str__(self) -> str:
         return self.name
@@ -84,18 +89,23 @@ class Cluster:
         return 5001 if self.colocated else 5433
 
     @property
+    def proxy_ports(self) -> set[int]:
+        """Those that its proxies open."""
+        return {self.rw_port, self.ro_port, 6432, 6433, *self.carried_ports}
+
+    @property
     def proxy_addresses(self) -> tuple[str, ...]:
         return (*(machine.address for machine in self.proxy), *([self.vip] if self.vip else []))
 
     @property
     def rw(self) -> tuple[Endpoint, ...]:
         ports = {"rw": self.rw_port, "pooled-rw": 6432}
-        return tuple(Endpoint(name, to, port) for name, port in ports.items() for to in self.proxy_addresses)
+        return self._at_proxies(ports)
 
     @property
     def ro(self) -> tuple[Endpoint, ...]:
         ports = {"ro": self.ro_port, "pooled-ro": 6433}
-        return tuple(Endpoint(name, to, port) for name, port in ports.items() for to in self.proxy_addresses)
+        return self._at_proxies(ports)
 
     @property
     def instances(self) -> tuple[Endpoint, ...]:
@@ -108,6 +118,15 @@ class Cluster:
     @property
     def ca(self) -> Path:
         return self.secrets / "ca" / "ca.crt"
+
+    def _at_proxies(self, ports: Mapping[str, int]) -> tuple[Endpoint, ...]:
+        own = (Endpoint(name, to, port) for name, port in ports.items() for to in self.proxy_addresses)
+        others = (
+            Endpoint(f"{name}-at-{proxy}", proxy.address, there[f"{name.replace('-', '_')}_port"])
+            for name in ports
+            for proxy, there in self.shared
+        )
+        return (*own, *others)
 
     def secret(self, name: str) -> str:
         return (self.secrets / self.name / name).read_text().strip()
@@ -146,6 +165,12 @@ def cluster(name: str, sources: tuple[str, ...], groups: Mapping[str, list[str]]
         repositories=first["repositories"],
         wal_directory=first.get("pgcluster_wal_directory", ""),
         is_monitored=bool(groups.get("monitoring")),
+        shared=tuple(
+            (machine(host, hosts[host]), hosts[host][SHARED_WITH][name])
+            for host in groups["proxy"]
+            if name in hosts[host].get(SHARED_WITH, ())
+        ),
+        carried_ports=frozenset(port for ports in first.get(SHARED_WITH, {}).values() for port in ports.values()),
     )
 
 

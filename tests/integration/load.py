@@ -68,8 +68,8 @@ class Worker:
 class Load:
     """The clients at work, for `with`; inside it each of them has written already. Each load has rows of its own."""
 
-    def __init__(self, connect: Connect, cluster: Cluster, database: str) -> None:
-        self._connect, self._cluster, self._database = connect, cluster, database
+    def __init__(self, connect: Connect, cluster: Cluster, database: str, endpoint: str = "pooled-rw") -> None:
+        self._connect, self._cluster, self._database, self._endpoint = connect, cluster, database, endpoint
         self._run = uuid.uuid4()
         self._stop = threading.Event()
         self._end = 0.0
@@ -128,7 +128,7 @@ class Load:
             return self.acknowledged - set(session.execute(READ, (self._run,)).fetchall())
 
     def _open_pooled(self) -> psycopg.Connection[Any]:
-        return self._open("pooled-rw")
+        return self._open(self._endpoint)
 
     def _open(self, name: str) -> psycopg.Connection[Any]:
         """As an application does that knows every proxy; it keeps no statement that a pooler would have to know."""

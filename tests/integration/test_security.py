@@ -22,7 +22,6 @@ SSH = {22}
 ETCD = {2379, 2380}
 POSTGRES = {5432, 8008}
 BACKUP = {8432}
-POOLER = {6432, 6433}
 EXPORTERS = {8405, 9100, 9127, 9128, 9187}
 
 
@@ -78,7 +77,7 @@ def declared_ports(machine: Machine) -> set[int]:
         ports |= POSTGRES if machine in cluster.postgres else set()
         ports |= BACKUP if cluster.repositories and machine in cluster.postgres else set()
         ports |= EXPORTERS if cluster.is_monitored and machine in cluster.machines else set()
-        ports |= POOLER | {cluster.rw_port, cluster.ro_port} if machine in cluster.proxy else set()
+        ports |= cluster.proxy_ports if machine in cluster.proxy else set()
     return ports
 
 

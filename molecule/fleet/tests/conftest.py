@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from integration.conftest import login
+from integration.conftest import cluster, connect, database, login, pytest_generate_tests
 
-__all__ = ["login"]
+__all__ = ["cluster", "connect", "database", "login", "pytest_generate_tests"]

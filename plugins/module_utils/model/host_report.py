@@ -49,6 +49,12 @@ class Proxy:
         return self._up(REPLICAS_BACKEND)
 
     @property
+    def nowhere_to_send(self) -> tuple[str, ...]:
+        """Endpoints of other clusters that it carries, and for which it has no proxy of theirs."""
+        carried = dict.fromkeys(s.backend for s in self.servers if s.backend not in (LEADER_BACKEND, REPLICAS_BACKEND))
+        return tuple(backend for backend in carried if not self._up(backend))
+
+    @property
     def taken_out(self) -> tuple[str, ...]:
         """The servers that somebody took out of a backend."""
         return tuple(dict.fromkeys(s.name for s in self.servers if s.status.startswith(("DRAIN", "MAINT"))))

@@ -36,8 +36,14 @@ class Topology:
         """What can be promised without stopping writes when one data host is away."""
         return {0: "async", 1: "async", 2: "balanced"}.get(len(self.postgres), "zero_loss")
 
+    @property
+    def default_ports(self) -> dict[str, int]:
+        """Where the proxies answer unless told otherwise."""
+        rw, ro = (5000, 5001) if self.colocated else (5432, 5433)
+        return {"rw": rw, "ro": ro, "pooled_rw": 6432, "pooled_ro": 6433}
+
     def as_dict(self) -> dict[str, Any]:
-        derived = {name: getattr(self, name) for name in ("hosts", "colocated", "default_protection")}
+        derived = {name: getattr(self, name) for name in ("hosts", "colocated", "default_protection", "default_ports")}
         return {**asdict(self), **derived}
 
 

@@ -45,4 +45,11 @@ def begun_restore(status: Status) -> Iterator[Finding]:
         yield Finding(CLUSTER, problem, to_end)
 
 
-RULES = (begun_restore, scheduled_switchover, scheduled_restarts, unexpected_members)
+def others_that_are_not_reached(status: Status) -> Iterator[Finding]:
+    """Of a cluster that shares its proxies: no harm of its own, and nothing that its operations should wait for."""
+    for host, proxy in status.proxies():
+        for endpoint in proxy.nowhere_to_send:
+            yield Finding(host, f"its HAProxy has nobody to pass {endpoint} on to", "look at that cluster: status.yml")
+
+
+RULES = (begun_restore, scheduled_switchover, scheduled_restarts, unexpected_members, others_that_are_not_reached)

@@ -52,6 +52,14 @@ def test_nobody_is_told_of_a_drill_that_is_not_declared(tmp_path: Path) -> None:
 
 
 @needs_promtool
+@pytest.mark.parametrize(("backend", "count"), [("stock-rw", 1), ("stock-pooled-rw", 1), ("stock-ro", None)])
+def test_a_shared_proxy_has_somewhere_to_send_writes_of_others(backend: str, count: int | None, tmp_path: Path) -> None:
+    told = [f'haproxy_backend_active_servers{{member="db1",proxy="{backend}"}} 0']
+    name = "MatriarchNoWriteEndpoint"
+    assert "SUCCESS" in (said := promtool(tmp_path, [alerts()[name]], [firing(name, told, count)])), said
+
+
+@needs_promtool
 def test_a_case_that_is_wrong_is_found(tmp_path: Path) -> None:
     case = CASES["MatriarchNoLeader"]
     assert "FAILED" in promtool(

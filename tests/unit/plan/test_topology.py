@@ -58,6 +58,7 @@ def test_groups_that_the_inventory_lacks_are_empty():
         "proxy": {},
         "hosts": ["a"],
         "colocated": False,
+        "default_ports": {"rw": 5432, "ro": 5433, "pooled_rw": 6432, "pooled_ro": 6433},
         "default_protection": "async",
     }
 

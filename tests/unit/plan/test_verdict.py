@@ -309,6 +309,14 @@ def test_what_is_within_its_limit_is_stable(within: Callable[[Case], Any]) -> No
             lambda case: case.members.update(pg9=member("pg9", state="crashed", lag=2**40)),
             "pg9: it is a member, but not in the inventory",
         ),
+        (
+            lambda case: case.report("pg2")["haproxy"].extend(
+                fake.server(endpoint, name, status)
+                for endpoint, status in (("stock-rw", "DOWN"), ("stock-ro", "UP"))
+                for name in ("st1", "st2")
+            ),
+            "pg2: its HAProxy has nobody to pass stock-rw on to",
+        ),
     ],
 )
 def test_a_note_does_not_change_the_verdict(spoil: Callable[[Case], Any], words: str) -> None:
