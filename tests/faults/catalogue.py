@@ -83,6 +83,7 @@ FAULTS: dict[str, type[Fault]] = {
     "H02": handover.DemotedWhileArchivingFails,
     "I01": certificates.StandbysCertificateOver,
     "I02": certificates.EtcdCertificatesOver,
+    "I03": certificates.AuthorityReplaced,
     "I08": certificates.KeyForAll,
     "J02": operators.TwoOperators,
     "J12": operators.StandbyDiesDuringRestart,

@@ -1,4 +1,4 @@
-"""Certificates that are over: who has one is left out, and nobody else feels it."""
+"""Certificates that are over, or of an authority that is replaced: whoever has a bad one is left out."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from faults.arena import Arena, NotSo
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
-from faults.load import POOLED
+from faults.load import DIRECT, POOLED, RW
 from faults.nemesis.store import ETCDCTL
-from integration.operations import play
+from integration.operations import Outcome, play
 
 CERTIFICATE, KEY = "/etc/matriarch/tls/host.crt", "/etc/matriarch/tls/host.key"
 REFUSED = "has group or world access"  # PostgreSQL's words
@@ -71,6 +71,35 @@ class KeyForAll(Fault):
     def budget(self) -> Budget:
         allowed = GENEROUS * self.arena.bound("clean_stop")
         return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+
+
+class AuthorityReplaced(Fault):
+    """All certificates, and who signs them, are replaced while everybody works."""
+
+    seconds = 1.0
+    steps = ("trust", "issue", "forget")
+
+    def __init__(self, arena: Arena, leader: str) -> None:
+        super().__init__(arena, leader)
+        self.before = arena.cluster.ca.read_text()
+        self.outcomes: list[Outcome] = []
+
+    def inject(self) -> None:
+        for step in self.steps:
+            self.outcomes.append(play(self.arena.cluster, "renew_authority", step=step))
+
+    def acts(self) -> bool:
+        return self.arena.cluster.ca.read_text() != self.before
+
+    def heal(self) -> None:
+        """There is nothing to undo."""
+
+    def budget(self) -> Budget:
+        allowed = GENEROUS * self.arena.bound("clean_stop")
+        return Budget(gap=gap(allowed), errors={POOLED: 0, RW: 0, DIRECT: 0}, leadership="stays")
+
+    def told(self) -> str:
+        return f"{sum(outcome.ok for outcome in self.outcomes)} of {len(self.steps)} steps were taken"
 
 
 class StandbysCertificateOver(Fault):
