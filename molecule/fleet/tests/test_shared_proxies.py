@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -63,9 +64,11 @@ def test_who_is_let_in_is_decided_there(connect: Connect, cluster: Cluster) -> N
     at_ours = [endpoint for endpoint in other.rw if "-at-" in endpoint.name]
     assert at_ours
     for endpoint in at_ours:
+        own = functools.partial(connect, endpoint, password=other.secret("admin_password"))
+        # A HAProxy that was started a moment ago believes in nobody yet.
+        eventually(f"{endpoint} lets its own in", FOUND_SECONDS, lambda own=own: own().close() is None)  # type: ignore[misc]
         with pytest.raises(psycopg.OperationalError, match="auth"):
             connect(endpoint)
-        connect(endpoint, password=other.secret("admin_password")).close()
 
 
 def test_a_cluster_that_is_not_there_is_refused(tmp_path: Path) -> None:
