@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +17,16 @@ Login = Callable[[Machine], Host]
 MANY = 60
 STARTED_SECONDS = 180
 COUNT = "SELECT count(*) FROM pg_database WHERE datname LIKE 'many%'"
+
+pytestmark = pytest.mark.usefixtures("declared_again")
+
+
+@pytest.fixture(scope="module")
+def declared_again(cluster: Cluster) -> Iterator[None]:
+    """These tests declare other databases, with other pools and libraries."""
+    yield
+    back = play(cluster, "site")
+    assert back.ok, back.tail
 
 
 def many(state: str) -> dict[str, Any]:
