@@ -50,8 +50,10 @@ rm -r pg_wal
 mkdir -m 700 pg_wal
 mount {{device}} pg_wal
 """
+# Tried again while something still looks at the volume.
 TAKE_WAL_OUT = f"""
 cd {DATA}
+rm -rf wal_after
 mkdir -m 700 wal_after
 cp -a pg_wal/. wal_after/
 umount pg_wal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from faults.arena import DATA
+from faults.arena import DATA, until
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
 from faults.nemesis.mutations import ALONE_SECONDS
@@ -62,9 +62,14 @@ class RewindInterrupted(PowerCut):
         self.arena.lab.block(self.leader, ports=[POSTGRESQL], peers=self.standbys)
         time.sleep(ALONE_SECONDS)
         self.arena.shell(self.leader, f"kill -9 $(head -n 1 {DATA}/postmaster.pid)")
+        # What it has sent in vain would still reach a standby before that.
+        until("another member leads", CATCH_SECONDS, self._another_leads)
         self.arena.lab.unblock(self.leader)
         self.arena.shell(self.leader, CATCH.format(program="pg_rewind"))
         super().inject()
+
+    def _another_leads(self) -> bool:
+        return "f" in (self.arena.sql(name, "SELECT pg_is_in_recovery()") for name in self.standbys)
 
     def heal(self) -> None:
         super().heal()
