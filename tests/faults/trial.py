@@ -20,7 +20,7 @@ from faults.load import POOLED, clients, noted
 from faults.monitor import Monitor
 from faults.verdict import Verdict
 
-ACTING_SECONDS = 20.0
+ACTING_SECONDS = 30.0  # a leader that nobody answers may lead until its lease is over
 CALM_SECONDS = 3.0
 MakeFault = Callable[[Arena, str], Fault]
 

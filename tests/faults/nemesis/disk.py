@@ -50,16 +50,22 @@ rm -r pg_wal
 mkdir -m 700 pg_wal
 mount {{device}} pg_wal
 """
-# Tried again while something still looks at the volume.
+# Tried again while something still looks at the volume. When Patroni makes a member anew it moves aside what it cannot
+# remove, and the volume with it.
 TAKE_WAL_OUT = f"""
+for aside in {DATA}.failed*; do
+    if mountpoint -q "$aside/pg_wal"; then umount "$aside/pg_wal"; rm -r "$aside"; fi
+done
 cd {DATA}
-rm -rf wal_after
-mkdir -m 700 wal_after
-cp -a pg_wal/. wal_after/
-umount pg_wal
-rmdir pg_wal
-mv wal_after pg_wal
-chown postgres:postgres pg_wal
+if mountpoint -q pg_wal; then
+    rm -rf wal_after
+    mkdir -m 700 wal_after
+    cp -a pg_wal/. wal_after/
+    umount pg_wal
+    rmdir pg_wal
+    mv wal_after pg_wal
+    chown postgres:postgres pg_wal
+fi
 """
 
 

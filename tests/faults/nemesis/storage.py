@@ -26,7 +26,6 @@ mount --bind wal_volume pg_wal
 umount wal_volume
 rm -r wal_volume wal_before
 """
-AS_BEFORE = f"if mountpoint -q {DATA}/pg_wal; then {TAKE_WAL_OUT}\nfi"
 BALLAST = f"{DATA}.ballast"
 FILLING_SECONDS = 60
 SEGMENT = 16  # MiB of WAL
@@ -120,7 +119,7 @@ class WalVolumeFull(Full):
         self.arena.shell(self.victim, OWN_VOLUME)
 
     def take_out(self) -> None:
-        self.arena.shell(self.victim, AS_BEFORE)
+        self.arena.shell(self.victim, TAKE_WAL_OUT)
 
 
 class OnSmallDisk(OnOwnVolume):
