@@ -56,6 +56,14 @@ def test_I03_a_step_that_is_not_due_is_refused(cluster: Cluster) -> None:
         assert not refused.ok
         assert "the step that is due is -e step=trust" in refused.said
         assert not refused.changed, refused.changes
+    begun = cluster.ca.parent / "next.key"  # by a run that ended before anybody trusted it
+    begun.touch()
+    try:
+        refused = play(cluster, "renew_authority", step="issue")
+        assert not refused.ok
+        assert "the step that is due is -e step=trust" in refused.said
+    finally:
+        begun.unlink()
     checked = play(cluster, "renew_authority", step="trust", check=True)
     assert checked.ok, checked.tail
     assert not checked.changed, checked.changes
