@@ -179,9 +179,6 @@ host:
       description: SHA-256 in hex of each certificate of C(ca.crt).
       type: list
       elements: str
-    ca_fingerprint:
-      description: The first of them, null where there is none.
-      type: str
     certificate:
       description:
         - C(present), and if so C(not_before_epoch), C(not_after_epoch), C(sans), C(public_key_sha256),
@@ -250,7 +247,6 @@ def host_of(params: Mapping[str, Any], root: Path) -> dict[str, Any]:
     """Everything but the clock, and the names derived from it."""
     host = read({**system_readings(params, root), **data_readings(params, root)})
     host["addresses"] = addresses(host["interfaces"])
-    host["ca_fingerprint"] = next(iter(host["ca_fingerprints"] or []), None)
     return host
 
 

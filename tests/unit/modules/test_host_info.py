@@ -192,7 +192,7 @@ def test_stamp_and_scope(root):
 
 def test_a_bare_host_has_no_traces(tmp_path):
     found = host(tmp_path, data_directory="/var/lib/postgresql/17/main", etcd_data_directory="/var/lib/etcd")
-    assert (found["release"], found["patroni_scope"], found["ca_fingerprint"]) == (None, None, None)
+    assert (found["release"], found["patroni_scope"], found["ca_fingerprints"]) == (None, None, [])
     assert found["certificate"] == {"present": False}
     assert not {"release", "certificate", "data_directory", "etcd_data_directory"} & set(found["unreadable"])
 
@@ -305,7 +305,7 @@ def test_certificates(root):
         ["openssl", "x509", "-in", str(tls / "ca.crt"), "-outform", "DER"], capture_output=True, check=True
     ).stdout
     digest = subprocess.run(["openssl", "sha256", "-r"], input=der, capture_output=True, check=True).stdout
-    assert found["ca_fingerprint"] == digest.decode().split()[0]
+    assert found["ca_fingerprints"] == [digest.decode().split()[0]]
 
     (tls / "host.key").write_bytes((tls / "ca.key").read_bytes())
     (tls / "ca.crt").write_bytes((tls / "host.crt").read_bytes())

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.topology import clusters, topology
 
+ROOT = Path(__file__).resolve().parents[3]
 ALL_IN_ONE = {"etcd": ["a", "b", "c"], "postgres": ["a", "b", "c"], "proxy": ["a", "b", "c"]}
 ADDRESSES = {name: {"ansible_host": f"10.0.0.{number}"} for number, name in enumerate("abcdef", start=1)}
 
@@ -72,3 +76,12 @@ def test_a_cluster_has_the_hosts_that_have_its_name():
 
 def test_a_cluster_without_a_name_has_the_usual_one():
     assert clusters(ALL_IN_ONE, ADDRESSES) == {"main": ["a", "b", "c"]}
+
+
+def test_the_roles_defaults_are_the_same_ports():
+    told = yaml.safe_load((ROOT / "roles" / "pgcluster" / "defaults" / "main.yml").read_text(encoding="utf-8"))
+    ports = topology(ALL_IN_ONE, ADDRESSES, "a").default_ports
+    for endpoint in ("pooled_rw", "pooled_ro"):
+        assert told[f"pgcluster_{endpoint}_port"] == ports[endpoint]
+    for endpoint in ("rw", "ro"):
+        assert f"default_ports.{endpoint} " in told[f"pgcluster_{endpoint}_port"]
