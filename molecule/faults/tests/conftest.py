@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from faults import aftermath, surroundings, trial
+from faults import aftermath, journals, surroundings, trial
 from faults.arena import Arena
 from faults.report import FOLDER, SURROUNDINGS, VERDICTS
 from faults.selection import selected
@@ -52,7 +52,8 @@ def happens(arena: Arena, tell: Callable[[str], None], request: pytest.FixtureRe
     """Have a fault happen; its verdict is printed in any case."""
 
     def happens(make: MakeFault, options: str = "", test: str = request.node.originalname) -> Verdict:
-        verdict = trial.run(arena, make, options)
+        with journals.kept(arena, test):
+            verdict = trial.run(arena, make, options)
         tell(str(verdict))
         with VERDICTS.open("a") as kept:
             kept.write(json.dumps({"test": test, **verdict.as_dict()}) + "\n")

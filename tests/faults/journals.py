@@ -1,0 +1,26 @@
+"""What the hosts said while a fault happened, kept to explain a verdict after the hosts are gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from faults.arena import Arena
+from faults.report import FOLDER
+
+JOURNALS = FOLDER / "journals"
+
+
+@contextmanager
+def kept(arena: Arena, name: str) -> Iterator[None]:
+    """In a folder of its own, a file for each host with all that was logged there meanwhile."""
+    began = time.time()
+    try:
+        yield
+    finally:
+        folder = JOURNALS / time.strftime(f"%Y-%m-%dT%H:%M:%SZ-{name}", time.gmtime(began))
+        folder.mkdir(parents=True, exist_ok=True)
+        for host in arena.names:
+            told = arena.lab.execute(host, "journalctl", f"--since=@{began:.0f}", "--output=short-precise", "--no-pager")
+            (folder / f"{host}.log").write_text(told.stdout or told.stderr)
