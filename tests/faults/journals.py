@@ -20,7 +20,8 @@ def kept(arena: Arena, name: str) -> Iterator[None]:
         yield
     finally:
         folder = JOURNALS / time.strftime(f"%Y-%m-%dT%H:%M:%SZ-{name}", time.gmtime(began))
+        since = f"--since=@{began:.0f}"
         folder.mkdir(parents=True, exist_ok=True)
         for host in arena.names:
-            told = arena.lab.execute(host, "journalctl", f"--since=@{began:.0f}", "--output=short-precise", "--no-pager")
+            told = arena.lab.execute(host, "journalctl", since, "--output=short-precise", "--no-pager")
             (folder / f"{host}.log").write_text(told.stdout or told.stderr)
