@@ -6,21 +6,16 @@ from collections.abc import Callable
 
 import pytest
 from faults.arena import Arena
-from faults.nemesis.hanging import HungWithoutSentry, WalHung
-from faults.nemesis.storage import (
-    BALLAST,
-    DiskFull,
-    FlippedByte,
+from faults.nemesis.failing_disk import FlippedByte, ReadOnly, Slow
+from faults.nemesis.full_disk import BALLAST, DiskFull, InodesUsedUp, StandbysDiskFull, WalVolumeFull
+from faults.nemesis.hanging_disk import (
     Hung,
     HungAndLeftAlone,
     HungInPause,
+    HungWithoutSentry,
     HungWithoutStandbys,
-    InodesUsedUp,
-    ReadOnly,
-    Slow,
     StandbyHung,
-    StandbysDiskFull,
-    WalVolumeFull,
+    WalHung,
 )
 from faults.trial import MakeFault
 from faults.verdict import Verdict
