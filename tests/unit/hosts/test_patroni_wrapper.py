@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -32,6 +33,9 @@ def main():
         print(RestApiHandler.disable_nagle_algorithm)
     except ImportError:
         print("another server")
+    if len(sys.argv) > 2:
+        from patroni.dcs import etcd3
+        print(etcd3._raise_for_data(json.loads(sys.argv[2]), 503))
     return 3
 """
 
@@ -43,6 +47,12 @@ class Base:
 
 class Etcd3(Base):
     pass
+
+def _raise_for_data(data, status_code=None):
+    try:
+        return data["error"]["grpc_code"], data["error"]["message"], status_code
+    except (KeyError, TypeError):
+        return "unknown", data, status_code
 """
 
 
@@ -78,13 +88,34 @@ def test_a_patroni_that_has_changed_runs_as_it_is(run, etcd3):
     done = run(etcd3)
     assert done.stdout.splitlines() == ['["/etc/patroni/config.yml"]', "another Patroni", "True"]
     assert done.returncode == 3
-    assert done.stderr.startswith("requests to etcd are sent as this Patroni does: ")
+    assert done.stderr.startswith("requests to etcd are sent as this Patroni does it: ")
 
 
 def test_another_rest_server_answers_as_it_does(run):
     done = run(ETCD3, api=None)
     assert done.stdout.splitlines() == ['["/etc/patroni/config.yml"]', "True True", "another server"]
-    assert (done.returncode, done.stderr.startswith("answers are sent as this Patroni does: ")) == (3, True)
+    assert (done.returncode, done.stderr.startswith("answers are sent as this Patroni does it: ")) == (3, True)
+
+
+SLOW = "etcdserver: request timed out, waiting for the applied index took too long"
+
+
+@pytest.mark.parametrize(
+    ("answer", "understood"),
+    [
+        ({"error": {"code": 14, "message": SLOW}}, (14, SLOW, 503)),
+        ({"error": {"code": 2, "message": "not a primary lessor"}}, (14, "not a primary lessor", 503)),
+        ({"error": {"code": 5, "message": "no such lease"}}, (5, "no such lease", 503)),
+        ({"error": {"grpc_code": 5, "message": "no such lease"}}, (5, "no such lease", 503)),
+        ({"error": SLOW, "code": 14}, ("unknown", {"error": SLOW, "code": 14}, 503)),
+        ("no JSON", ("unknown", "no JSON", 503)),
+    ],
+    ids=["slow", "lost leadership", "refused", "older etcd", "no stream", "no object"],
+)
+def test_what_etcd_says_in_a_stream_is_understood(run, answer, understood):
+    done = run(ETCD3, str(WRAPPER), "config.yml", json.dumps(answer))
+    assert done.stdout.splitlines()[-1] == str(understood)
+    assert (done.returncode, done.stderr) == (3, "")
 
 
 def test_a_process_that_imports_it_once_more_starts_no_second_patroni(run):
