@@ -9,6 +9,7 @@ from faults.nemesis.store import (
     EtcdDiskSlow,
     EtcdFull,
     EtcdMemberWiped,
+    EtcdSecondsLate,
     EtcdWithoutMajority,
     EtcdWithoutMajorityAndAStandbyDies,
     EtcdWithoutMajorityNorFailsafe,
@@ -36,6 +37,10 @@ def test_C04_etcd_without_room(happens: Happens) -> None:
 
 def test_C06_etcd_on_slow_disks(happens: Happens) -> None:
     assert happens(EtcdDiskSlow).problems == []
+
+
+def test_C06_etcd_a_second_late(happens: Happens) -> None:
+    assert happens(EtcdSecondsLate).problems == []
 
 
 def test_C07_etcd_member_wiped(happens: Happens) -> None:

@@ -28,6 +28,16 @@ SLOW = f"""
 systemd-run --quiet --unit=matriarch-slow strace -qq -f -o /dev/null -p $(systemctl show -P MainPID etcd) \\
     -e trace={SYNCS} -e inject={SYNCS}:delay_enter={DELAY_SECONDS * 1e6:.0f}
 """
+# A few at a time.
+LEASES = f"""
+etcd() {{ {ETCDCTL} lease "$@"; }}
+while :; do
+    ids=$(for _ in 1 2 3 4 5; do etcd grant 60 & done | cut -d ' ' -f 2)
+    for id in $ids; do etcd revoke "$id" & done
+    wait
+done
+"""
+ETCD_SAYS = "journalctl --unit=etcd --since=-30s --output=cat"
 REFUSED = "has already been bootstrapped"  # etcd's words
 WIPE = "systemctl stop etcd; find /var/lib/etcd -mindepth 1 -delete; systemctl start --no-block etcd"
 
@@ -130,7 +140,7 @@ class EtcdMemberWiped(Fault):
 
     def acts(self) -> bool:
         """It has been told that its name is a member's already, and does not run."""
-        said = self.arena.shell(self.standbys[0], "journalctl --unit=etcd --since=-30s --output=cat")
+        said = self.arena.shell(self.standbys[0], ETCD_SAYS)
         state = self.arena.shell(self.standbys[0], "systemctl is-active etcd || :")
         return REFUSED in said and state != "active"
 
@@ -171,3 +181,22 @@ class EtcdDiskSlow(Fault):
     def budget(self) -> Budget:
         allowed = GENEROUS * self.arena.bound("clean_stop")
         return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+
+
+class EtcdSecondsLate(EtcdDiskSlow):
+    """The same while leases end one after the other, each of which etcd has to write before it goes on.
+
+    It then needs more than the second for which it waits itself to renew the leader's lease, and says so.
+    """
+
+    def inject(self) -> None:
+        super().inject()
+        self.arena.run(self.leader, "systemd-run", "--quiet", "--unit=matriarch-leases", "sh", "-c", LEASES)
+
+    def acts(self) -> bool:
+        """By etcd's own warning that one of them took long."""
+        return int(self.arena.shell(self.leader, f"{ETCD_SAYS} | grep -c lease_revoke || :")) > 0
+
+    def heal(self) -> None:
+        self.arena.shell(self.leader, "systemctl stop matriarch-leases 2>/dev/null || :")
+        super().heal()
