@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lab import LabError
+
 from faults.arena import Arena
 from faults.report import FOLDER
 
@@ -23,5 +25,13 @@ def kept(arena: Arena, name: str) -> Iterator[None]:
         since = f"--since=@{began:.0f}"
         folder.mkdir(parents=True, exist_ok=True)
         for host in arena.names:
-            told = arena.lab.execute(host, "journalctl", since, "--output=short-precise", "--no-pager")
-            (folder / f"{host}.log").write_text(told.stdout or told.stderr)
+            (folder / f"{host}.log").write_text(said(arena, host, since))
+
+
+def said(arena: Arena, host: str, since: str) -> str:
+    """What it logged, or why nobody can tell: a trial's own error shall not be lost for a host that is off."""
+    try:
+        told = arena.lab.execute(host, "journalctl", since, "--output=short-precise", "--no-pager")
+    except LabError as error:
+        return str(error)
+    return told.stdout or told.stderr

@@ -28,7 +28,7 @@ SLOW = f"""
 systemd-run --quiet --unit=matriarch-slow strace -qq -f -o /dev/null -p $(systemctl show -P MainPID etcd) \\
     -e trace={SYNCS} -e inject={SYNCS}:delay_enter={DELAY_SECONDS * 1e6:.0f}
 """
-# A few at a time.
+# So many at a time that what comes after them waits for more than a second, and not for longer than a leader can.
 LEASES = f"""
 etcd() {{ {ETCDCTL} lease "$@"; }}
 while :; do
