@@ -20,8 +20,26 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.verdict i
 T = TypeVar("T")
 
 REPORT = frozenset(
-    {"poolers", "haproxy", "certificates", "volumes", "postgres", "backups", "following", "units", "problems"}
+    {
+        "poolers",
+        "haproxy",
+        "certificates",
+        "volumes",
+        "postgres",
+        "backups",
+        "following",
+        "units",
+        "outdated_units",
+        "problems",
+    }
 )
+OF_A_MEMBER: dict[str, Any] = {
+    "postgres": None,
+    "backups": None,
+    "following": None,
+    "volumes": [],
+    "outdated_units": [],
+}
 
 
 def status_hosts(
@@ -37,7 +55,7 @@ def _own_part(report: dict[str, Any] | None, does: Mapping[str, bool]) -> dict[s
     if report is None:
         return None
     left_out: dict[str, Any] = {
-        **({} if does["postgres"] else {"postgres": None, "backups": None, "following": None, "volumes": []}),
+        **({} if does["postgres"] else OF_A_MEMBER),
         **({} if does["proxy"] else {"haproxy": None, "poolers": {}}),
     }
     if not does["postgres"] and not does["proxy"]:

@@ -52,6 +52,10 @@ options:
     type: list
     elements: str
     default: []
+  programs:
+    description: Files by the unit that runs them, where it is wanted whether the unit runs what is in the file now.
+    type: dict
+    default: {}
 extends_documentation_fragment:
   - matriarch.pgcluster.reads_only
 """
@@ -67,6 +71,7 @@ EXAMPLES = r"""
     volumes: {data: /var/lib/postgresql/17/main, log: /var/log}
     postgres_socket: /run/postgresql
     units: [patroni.service, etcd.service]
+    programs: {patroni.service: /usr/local/libexec/matriarch-patroni}
 """
 
 RETURN = r"""
@@ -288,6 +293,11 @@ units:
   returned: success
   type: dict
   sample: {patroni.service: active, etcd.service: failed}
+outdated_units:
+  description: Those of O(programs) that have started before their file was changed; null when that cannot be found out.
+  returned: success
+  type: list
+  elements: str
 problems:
   description: Why something could not be read, a sentence each.
   returned: success
@@ -299,6 +309,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ansible.module_utils.basic import AnsibleModule
@@ -327,6 +338,7 @@ ARGUMENTS: dict[str, Any] = {
     "follows": {"type": "bool", "default": False},
     "backup_settings": {"type": "path"},
     "units": {"type": "list", "elements": "str", "default": []},
+    "programs": {"type": "dict", "default": {}},
 }
 
 
@@ -410,6 +422,7 @@ def run(params: Mapping[str, Any]) -> dict[str, Any]:
         "following": ask("following", partial(following, socket, port)) if socket and params["follows"] else None,
         "backups": ask("backups", partial(told, settings, datetime.now(UTC))) if settings else None,
         "units": ask("units", partial(units, params["units"])),
+        "outdated_units": ask("programs", partial(host_system.outdated_units, Path("/"), params["programs"])),
         "problems": survey.problems,
     }
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from faults.nemesis.etcd_disk import EtcdDiskFull
+from faults.nemesis.etcd_slow import EtcdDiskSlow, EtcdSecondsLate
 from faults.nemesis.store import (
-    EtcdDiskSlow,
     EtcdFull,
     EtcdMemberWiped,
-    EtcdSecondsLate,
     EtcdWithoutMajority,
     EtcdWithoutMajorityAndAStandbyDies,
     EtcdWithoutMajorityNorFailsafe,

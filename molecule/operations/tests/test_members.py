@@ -31,6 +31,8 @@ LeftBehind = Callable[..., list[str]]
 NOTICED_SECONDS = 30
 REBOOTS_SECONDS = 1800
 PAUSED_SECONDS = 45  # from the first member on, which is longer than the run needs for the others
+PATRONIS_PROGRAM = "/usr/local/libexec/matriarch-patroni"
+FORMER = "patroni.service has started before its program was changed"
 # The kernel's own boot is this machine's.
 BOOTED = "systemctl show --timestamp=unix --property=UserspaceTimestamp --value"
 
@@ -168,6 +170,23 @@ def test_an_update_with_nothing_to_update_changes_nothing(connect: Connect, clus
     assert outcome.ok, outcome.tail
     assert outcome.report["result"]["steps"] == []
     assert (standing(connect, cluster), started(connect, cluster)) == before
+
+
+def test_an_update_restarts_patroni_where_its_program_has_changed(
+    connect: Connect, cluster: Cluster, login: Login, database: str
+) -> None:
+    before = started(connect, cluster)
+    for machine in cluster.machines:
+        login(machine).check_output(f"touch {PATRONIS_PROGRAM}")
+    assert play(cluster, "status").stdout.count(FORMER) == len(cluster.machines)
+    with Load(connect, cluster, database) as load:
+        outcome = play(cluster, "rolling_update")
+        assert outcome.ok, outcome.tail
+        load.await_everybody(NOTICED_SECONDS)
+    assert (load.lost(), load.errors) == (set(), []), load
+    assert [name for name, since in started(connect, cluster).items() if since == before[name]] == []
+    assert FORMER not in play(cluster, "status").stdout
+    assert play(cluster, "rolling_update", check=True).report["result"]["steps"] == []
 
 
 def test_every_host_is_rebooted(

@@ -14,7 +14,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -151,13 +151,7 @@ def has_package_lists(root: Path) -> bool:
 
 def units(names: list[str]) -> dict[str, dict[str, str | None]]:
     """State of systemd units by the name asked for. One systemctl for all; it answers in the order of the question."""
-    if not names:
-        return {}
-    properties = "LoadState,ActiveState,SubState,UnitFileState"
-    text = run(["systemctl", "show", f"--property={properties}", "--", *names])
-    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in text.strip().split("\n\n")]
-    if len(blocks) != len(names):
-        raise ValueError(f"systemctl answered {len(blocks)} times to {len(names)} units")
+    shown = _show(names, "LoadState,ActiveState,SubState,UnitFileState")
     return {
         name: {
             "load": block.get("LoadState"),
@@ -165,5 +159,31 @@ def units(names: list[str]) -> dict[str, dict[str, str | None]]:
             "sub": block.get("SubState"),
             "enabled": block.get("UnitFileState") or None,
         }
-        for name, block in zip(names, blocks, strict=True)
+        for name, block in shown.items()
     }
+
+
+def outdated_units(root: Path, programs: Mapping[str, str]) -> list[str]:
+    """Active units whose main process has started before their program's file was changed; a missing file is not.
+
+    systemd tells the start in whole seconds, by the host's clock as it was then: who starts in the second of the change
+    is taken to have it.
+    """
+    shown = _show(list(programs), "ActiveState,ExecMainStartTimestamp", "--timestamp=unix")
+    started = {
+        name: int(block["ExecMainStartTimestamp"].removeprefix("@"))
+        for name, block in shown.items()
+        if block.get("ActiveState") == "active" and block.get("ExecMainStartTimestamp")
+    }
+    files = {name: root / programs[name].lstrip("/") for name in started}
+    return [name for name, file in files.items() if file.exists() and int(file.stat().st_mtime) > started[name]]
+
+
+def _show(names: list[str], properties: str, *options: str) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    text = run(["systemctl", "show", f"--property={properties}", *options, "--", *names])
+    blocks = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in text.strip().split("\n\n")]
+    if len(blocks) != len(names):
+        raise ValueError(f"systemctl answered {len(blocks)} times to {len(names)} units")
+    return dict(zip(names, blocks, strict=True))

@@ -113,7 +113,8 @@ class HostReport:
     """What a host is for (etcd, postgres, proxy), and what it told; a silent one told nothing.
 
     `instance`, `proxy`, `backups` and `following` are None where they were not asked, or there are none. `problems` are
-    what else could not be found out. `told` is the report as it came.
+    what else could not be found out. `outdated_units` run a program that has changed since. `told` is the report as it
+    came.
     """
 
     groups: tuple[str, ...]
@@ -126,6 +127,7 @@ class HostReport:
     backups: BackupStatus | None = None
     following: Following | None = None
     stopped_units: Mapping[str, str] = field(default_factory=dict)
+    outdated_units: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     told: Mapping[str, Any] = field(default_factory=dict)
 
@@ -157,6 +159,7 @@ def _host(host: Mapping[str, Any]) -> HostReport:
         backups=BackupStatus.parse(told["backups"]) if told["backups"] else None,
         following=Following.parse(told["following"]) if told["following"] else None,
         stopped_units={unit: str(state) for unit, state in (told["units"] or {}).items() if state != RUNS},
+        outdated_units=tuple(told["outdated_units"] or ()),
         problems=tuple(f"{part}: {reason}" for part, reason in reasons.items() if part not in own),
         told=told,
     )

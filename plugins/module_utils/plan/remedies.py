@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 FAILOVER = "ansible-playbook failover.yml --check"
 ROLLING_RESTART = "ansible-playbook rolling_restart.yml"
+ROLLING_UPDATE = "ansible-playbook rolling_update.yml"
 DISARM_ETCD = "ansible-playbook etcd_maintenance.yml -e etcd_maintenance_action=disarm"
 JOIN_ETCD_ANEW = (
     "on the one that differs from most: systemctl stop etcd, and move its data directory aside; then "

@@ -95,8 +95,9 @@ def without_start(hosts: Mapping[str, Host]) -> list[str]:
 
 
 def _due(seen: Mapping[str, Any], wish: Wish) -> str:
-    if wish.action == UPDATE and seen.get("outdated"):
-        return f"newer packages are there: {', '.join(map(str, seen['outdated']))}"
+    if wish.action == UPDATE:
+        reasons = {"newer packages are there": seen.get("outdated"), "former programs run": seen.get("outdated_units")}
+        return "; ".join(f"{reason}: {', '.join(map(str, what))}" for reason, what in reasons.items() if what)
     booted = moment(seen.get("booted_at"))
     if wish.action == REBOOT and booted is not None and booted < wish.began:
         return "it has not booted since the operation began"

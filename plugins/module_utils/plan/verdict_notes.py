@@ -11,6 +11,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status i
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.remedies import (
     CANCEL_SWITCHOVER,
     GIVE_UP_RESTORE,
+    ROLLING_UPDATE,
     SITE,
     finish_restore,
 )
@@ -52,4 +53,18 @@ def others_that_are_not_reached(status: Status) -> Iterator[Finding]:
             yield Finding(host, f"its HAProxy has nobody to pass {endpoint} on to", "look at that cluster: status.yml")
 
 
-RULES = (begun_restore, scheduled_switchover, scheduled_restarts, unexpected_members, others_that_are_not_reached)
+def units_that_run_a_former_program(status: Status) -> Iterator[Finding]:
+    """It goes on as well as before; what has been mended since is not in use."""
+    for name, host in status.hosts.items():
+        for unit in host.outdated_units:
+            yield Finding(name, f"{unit} has started before its program was changed", ROLLING_UPDATE)
+
+
+RULES = (
+    begun_restore,
+    scheduled_switchover,
+    scheduled_restarts,
+    unexpected_members,
+    others_that_are_not_reached,
+    units_that_run_a_former_program,
+)

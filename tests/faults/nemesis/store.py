@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
 from faults.load import POOLED
@@ -11,31 +9,28 @@ from integration.operations import play
 
 TLS = "/etc/matriarch/tls"
 ETCDCTL = f"etcdctl --cacert {TLS}/ca.crt --cert {TLS}/host.crt --key {TLS}/host.key --endpoints https://127.0.0.1:2379"
-ALARM = f"""
+# A command of the hosts' shell, for what etcdctl cannot ask or asks again by itself: `ask PATH JSON`.
+ASK = f"""
 cd {TLS}
-member=$({ETCDCTL} --write-out=json endpoint status | grep -o '"member_id":[0-9]*' | cut -d : -f 2)
-python3 - "$member" <<'END'
-import json, ssl, sys, urllib.request
+ask() {{
+    python3 - "$@" <<'END'
+import ssl, sys, urllib.error, urllib.request
 context = ssl.create_default_context(cafile="ca.crt")
 context.load_cert_chain("host.crt", "host.key")
-asked = json.dumps({{"action": "ACTIVATE", "memberID": sys.argv[1], "alarm": "NOSPACE"}}).encode()
-urllib.request.urlopen("https://127.0.0.1:2379/v3/maintenance/alarm", asked, context=context, timeout=10)
+try:
+    said = urllib.request.urlopen(
+        "https://127.0.0.1:2379/v3/" + sys.argv[1], sys.argv[2].encode(), context=context, timeout=10
+    )
+except urllib.error.HTTPError as refused:
+    said = refused
+print(said.read().decode())
 END
+}}
+number() {{ grep -o "\"$1\":\"\\?[0-9]*" | grep -o '[0-9]*$'; }}
 """
-DELAY_SECONDS = 0.5
-SYNCS = "fsync,fdatasync"
-SLOW = f"""
-systemd-run --quiet --unit=matriarch-slow strace -qq -f -o /dev/null -p $(systemctl show -P MainPID etcd) \\
-    -e trace={SYNCS} -e inject={SYNCS}:delay_enter={DELAY_SECONDS * 1e6:.0f}
-"""
-# So many at a time that what comes after them waits for more than a second, and not for longer than a leader can.
-LEASES = f"""
-etcd() {{ {ETCDCTL} lease "$@"; }}
-while :; do
-    ids=$(for _ in 1 2 3 4 5; do etcd grant 60 & done | cut -d ' ' -f 2)
-    for id in $ids; do etcd revoke "$id" & done
-    wait
-done
+ALARM = f"""{ASK}
+member=$({ETCDCTL} --write-out=json endpoint status | number member_id)
+ask maintenance/alarm '{{"action": "ACTIVATE", "memberID": "'$member'", "alarm": "NOSPACE"}}'
 """
 ETCD_SAYS = "journalctl --unit=etcd --since=-30s --output=cat"
 REFUSED = "has already been bootstrapped"  # etcd's words
@@ -153,50 +148,3 @@ class EtcdMemberWiped(Fault):
     def budget(self) -> Budget:
         allowed = GENEROUS * self.arena.bound("clean_stop")
         return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
-
-
-class EtcdDiskSlow(Fault):
-    """Every sync of every etcd takes half a second: it is slow, and nobody has to lead instead."""
-
-    seconds = 45.0
-
-    def prepare(self) -> None:
-        for name in self.arena.names:
-            self.arena.shell(name, "DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet strace >/dev/null")
-
-    def inject(self) -> None:
-        for name in self.arena.names:
-            self.arena.shell(name, SLOW)
-
-    def acts(self) -> bool:
-        states = [self.arena.shell(name, "systemctl is-active matriarch-slow || :") for name in self.arena.names]
-        begun = time.monotonic()
-        self.arena.shell(self.leader, f"{ETCDCTL} put /matriarch-test/slow yes")
-        return set(states) == {"active"} and time.monotonic() - begun > DELAY_SECONDS
-
-    def heal(self) -> None:
-        for name in self.arena.names:
-            self.arena.shell(name, "systemctl stop matriarch-slow 2>/dev/null || :")
-
-    def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("clean_stop")
-        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
-
-
-class EtcdSecondsLate(EtcdDiskSlow):
-    """The same while leases end one after the other, each of which etcd has to write before it goes on.
-
-    It then needs more than the second for which it waits itself to renew the leader's lease, and says so.
-    """
-
-    def inject(self) -> None:
-        super().inject()
-        self.arena.run(self.leader, "systemd-run", "--quiet", "--unit=matriarch-leases", "sh", "-c", LEASES)
-
-    def acts(self) -> bool:
-        """By etcd's own warning that one of them took long."""
-        return int(self.arena.shell(self.leader, f"{ETCD_SAYS} | grep -c lease_revoke || :")) > 0
-
-    def heal(self) -> None:
-        self.arena.shell(self.leader, "systemctl stop matriarch-leases 2>/dev/null || :")
-        super().heal()

@@ -116,6 +116,7 @@ def report(*, leader: str | None = "pg1", leads: bool = False, **changes: Any) -
         "backups": backups(),
         "following": None,
         "units": {"etcd.service": "active", "patroni.service": "active"},
+        "outdated_units": [],
         "problems": [],
         **changes,
     }

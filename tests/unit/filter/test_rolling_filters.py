@@ -63,6 +63,14 @@ def test_updates_and_reboots():
     plan = FILTERS["rolling_plan"](facts(), "update", TOPOLOGY, outdated, ETCD)
     assert told(plan) == ["drain pg3", "update pg3", "return pg3"]
     assert plan["steps"][1]["reason"] == "newer packages are there: patroni, postgresql-17"
+    former = {
+        "pg1": {},
+        "pg2": {"outdated": ["haproxy"], "outdated_units": ["patroni.service"]},
+        "pg3": {"outdated": []},
+    }
+    plan = FILTERS["rolling_plan"](facts(), "update", TOPOLOGY, former, ETCD)
+    assert told(plan) == ["drain pg2", "update pg2", "return pg2"]
+    assert plan["steps"][1]["reason"] == "newer packages are there: haproxy; former programs run: patroni.service"
     booted = {"pg1": {"booted_at": 99}, "pg2": {"booted_at": "1970-01-01T00:01:41+00:00"}, "pg3": {"booted_at": 200.5}}
     plan = FILTERS["rolling_plan"](facts(), "reboot", TOPOLOGY, booted, ETCD, began_at=101.0)
     assert told(plan) == ["switchover pg1", "drain pg1", "reboot pg1", "return pg1"]

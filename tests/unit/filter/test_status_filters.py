@@ -109,12 +109,12 @@ class TestHosts:
 
     def test_what_a_host_does_for_another_cluster_is_not_judged_in_this_one(self) -> None:
         lent = {**topology("pg1", "pg2"), "postgres": {"pg1": ""}, "proxy": {"pg1": ""}}
-        told = {name: {"told": fake.report(leads=True)} for name in ("pg1", "pg2")}
+        told = {name: {"told": fake.report(leads=True, outdated_units=["patroni.service"])} for name in ("pg1", "pg2")}
         hosts = FILTERS["status_hosts"](lent, told, "told", lent["hosts"])
-        assert hosts["pg1"]["report"] == fake.report(leads=True)
+        assert hosts["pg1"]["report"] == told["pg1"]["told"]
         other = hosts["pg2"]["report"]
         assert (other["postgres"], other["backups"], other["haproxy"], other["poolers"]) == (None, None, None, {})
-        assert other["units"] == {"etcd.service": "active"}
+        assert (other["units"], other["outdated_units"]) == ({"etcd.service": "active"}, [])
         parsed = parse_reports(hosts)
         state = ClusterState.from_json({"members": [member("pg1", "leader")], "scope": "shop"})
         problems = [each["problem"] for each in judge(Status(state, hosts=parsed)).reasons()]

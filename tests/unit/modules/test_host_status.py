@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -115,6 +116,7 @@ def test_nothing_asked_nothing_told(run_module):
         "volumes": [],
         "postgres": None,
         "units": {},
+        "outdated_units": [],
         "problems": [],
     }.items() <= run_module(host_status).items()
 
@@ -143,6 +145,37 @@ def test_what_does_not_answer_is_a_problem_each_and_no_failure(place, run_module
         "postgres",
         "units",
     ]
+
+
+def test_units_that_run_what_is_not_in_their_file_any_more(place, run_module, monkeypatch):
+    """By systemd's own form of an answer, to the questions in their order."""
+    states = {
+        "before": ("active", "@1000"),
+        "at once": ("active", "@1001"),
+        "after": ("active", "@1002"),
+        "stopped": ("inactive", "@900"),
+        "starting": ("activating", "@1000"),
+        "without a file": ("active", "@900"),
+        "never": ("active", ""),
+    }
+    program = place / "program"
+    program.touch()
+    os.utime(program, (1001.5, 1001.5))
+    asked = []
+
+    def systemctl(command):
+        asked.append(command)
+        names = command[command.index("--") + 1 :]
+        return "\n\n".join(
+            f"ExecMainStartTimestamp={started}\nActiveState={active}"
+            for active, started in (states[name] for name in names)
+        )
+
+    monkeypatch.setattr(host_system, "run", systemctl)
+    programs = dict.fromkeys(states, str(program)) | {"without a file": str(place / "none")}
+    answer = run_module(host_status, check_mode=True, programs=programs)
+    assert (answer["outdated_units"], answer["problems"]) == (["before"], [])
+    assert "--timestamp=unix" in asked[0]
 
 
 @pytest.mark.parametrize("silenced", ["poolers", "haproxy_socket", "certificates", "postgres_socket"])

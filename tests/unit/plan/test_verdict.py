@@ -317,6 +317,10 @@ def test_what_is_within_its_limit_is_stable(within: Callable[[Case], Any]) -> No
             ),
             "pg2: its HAProxy has nobody to pass stock-rw on to",
         ),
+        (
+            lambda case: case.report("pg2").update(outdated_units=["patroni.service"]),
+            "pg2: patroni.service has started before its program was changed",
+        ),
     ],
 )
 def test_a_note_does_not_change_the_verdict(spoil: Callable[[Case], Any], words: str) -> None:
