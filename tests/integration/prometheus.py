@@ -50,3 +50,8 @@ class Prometheus:
                 return time.monotonic() - began
             time.sleep(1)
         pytest.fail(f"not within {seconds:.0f} s: {what}; firing: {sorted(self.firing())}")
+
+
+@pytest.fixture(scope="session")
+def prometheus(lab: Lab) -> Prometheus:
+    return Prometheus(lab)

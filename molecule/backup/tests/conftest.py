@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
 from integration.backup_engines import ENGINES, Engine
 from integration.conftest import cluster, connect, login, pytest_generate_tests
 from integration.inventory import Cluster, Machine
+from integration.scenario import lab
 from integration.watch import Connect, database_of_our_own
-from lab import Lab
 from testinfra.host import Host
 
 __all__ = ["cluster", "connect", "database", "engine", "lab", "login", "pytest_generate_tests"]
@@ -27,8 +26,3 @@ def engine(cluster: Cluster, login: Callable[[Machine], Host]) -> Engine:
     """The one that makes this cluster's backups."""
     told = login(cluster.postgres[0]).file("/etc/matriarch/backup/settings.json").content_string
     return ENGINES[json.loads(told)["engine"]]
-
-
-@pytest.fixture
-def lab() -> Lab:
-    return Lab(os.environ["MOLECULE_SCENARIO_NAME"])

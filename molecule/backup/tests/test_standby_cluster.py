@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,11 +26,6 @@ FOLLOWED_SECONDS = 300
 BUILT_SECONDS = 300
 
 Login = Callable[[Machine], Any]
-
-
-@pytest.fixture(scope="module")
-def lab() -> Lab:
-    return Lab(os.environ["MOLECULE_SCENARIO_NAME"])
 
 
 @pytest.fixture(scope="module")

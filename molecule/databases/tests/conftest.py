@@ -14,8 +14,8 @@ import pytest
 import yaml
 from integration.conftest import cluster, connect, login, pytest_generate_tests
 from integration.inventory import Cluster, Machine
+from integration.scenario import lab
 from integration.watch import Connect, leader
-from lab import Lab
 from testinfra.host import Host
 
 __all__ = ["cluster", "connect", "declared", "lab", "login", "pytest_generate_tests", "superuser"]
@@ -51,11 +51,6 @@ def declared(cluster: Cluster) -> Declared:
     text = Path(os.environ["MATRIARCH_INVENTORY"]).read_text(encoding="utf-8")
     said = yaml.load(text, Loader)["all"]["vars"]
     return Declared(cluster, said["databases_users"], said["databases_declared"])
-
-
-@pytest.fixture(scope="session")
-def lab() -> Lab:
-    return Lab(os.environ["MOLECULE_SCENARIO_NAME"])
 
 
 def psql(

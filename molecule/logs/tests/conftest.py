@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from integration.conftest import cluster, connect, logged_in, login, pytest_generate_tests
 from integration.inventory import Cluster
+from integration.scenario import lab
 from lab import Lab
 from testinfra.host import Host
 
 __all__ = ["cluster", "connect", "lab", "login", "pytest_generate_tests", "received", "sink"]
 
 RECEIVED = "/var/log/received"
-
-
-@pytest.fixture(scope="session")
-def lab() -> Lab:
-    return Lab(os.environ["MOLECULE_SCENARIO_NAME"])
 
 
 @pytest.fixture(scope="session")

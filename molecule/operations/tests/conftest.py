@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 
 import pytest
 from integration.conftest import cluster, connect, login, pytest_generate_tests
 from integration.inventory import Cluster, Machine
 from integration.operations import WHOLE_SECONDS, is_whole
+from integration.scenario import lab
 from integration.watch import Connect, database_of_our_own, eventually
-from lab import Lab
 from testinfra.host import Host
 
 __all__ = ["cluster", "connect", "database", "lab", "left_behind", "login", "pytest_generate_tests", "whole"]
@@ -39,11 +38,6 @@ print(json.dumps(left))
 @pytest.fixture(scope="session")
 def database(cluster: Cluster, connect: Connect) -> Iterator[str]:
     yield from database_of_our_own(connect, cluster, "operations_verification")
-
-
-@pytest.fixture(scope="session")
-def lab() -> Lab:
-    return Lab(os.environ["MOLECULE_SCENARIO_NAME"])
 
 
 @pytest.fixture

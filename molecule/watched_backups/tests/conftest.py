@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
-import pytest
 from integration.conftest import cluster, connect, login, pytest_generate_tests
-from integration.prometheus import Prometheus
-from lab import Lab
+from integration.prometheus import prometheus
+from integration.scenario import lab
 
 __all__ = ["cluster", "connect", "lab", "login", "prometheus", "pytest_generate_tests"]
-
-
-@pytest.fixture(scope="session")
-def lab() -> Lab:
-    return Lab(os.environ["MOLECULE_SCENARIO_NAME"])
-
-
-@pytest.fixture(scope="session")
-def prometheus(lab: Lab) -> Prometheus:
-    return Prometheus(lab)
