@@ -126,7 +126,10 @@ def test_a_dead_repository_is_told_and_ends(
     login(leading(cluster)).check_output(
         f"{PSQL} -c 'SELECT pg_logical_emit_message(true, $$a$$, $$b$$), pg_switch_wal()'"
     )
-    assert not play(cluster, "backup").ok
+    tried = play(cluster, "backup")
+    assert not tried.ok
+    assert "timeout connecting" in tried.stdout, tried.tail
+    assert "splitlines" not in tried.stdout, tried.tail
     expected = {"MatriarchArchiveFails", "MatriarchRepositoryUnreadable"}
     prometheus.wait(f"{sorted(expected)} are told", TOLD_SECONDS, lambda: expected <= of_backups(prometheus))
     without_storage()

@@ -91,7 +91,9 @@ def test_every_engine_is_known_by_its_name() -> None:
 
 class TestCatalog:
     def test_backups_wal_and_histories_are_read(self):
-        held = engine("pgbackrest").catalog(settings(), Repository())
+        repository = Repository()
+        held = engine("pgbackrest").catalog(settings(), repository)
+        assert all("--io-timeout=5" in argv for argv in repository.asked)
         assert [(b.label, b.kind, b.timeline, b.seconds, b.required, b.faulty) for b in held.backups] == [
             ("20261126-054039F", "full", 1, 3.0, (), False),
             ("20261126-054039F_20261126-054043I", "incremental", 1, 2.0, ("20261126-054039F",), True),

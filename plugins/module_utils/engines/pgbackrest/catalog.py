@@ -32,12 +32,15 @@ NOTHING_YET = (1, 2)
 """Codes of a repository without a stanza, and of a stanza without a backup."""
 
 QUIET = ("--log-level-console=off", "--log-level-stderr=error")
+LOOK = (*QUIET, "--io-timeout=5")
+"""Nine attempts, so that a storage that swallows every packet is known within a minute: by default it takes nine."""
+
 BAD = re.compile(r"missing: (\d+), checksum invalid: (\d+), size invalid: (\d+), other: (\d+)")
 
 
 def read(settings: Settings, call: Call, stanza: Argv) -> Catalog:
     """Everything that is in all repositories. Raises MatriarchError when none of them can be read."""
-    told = json.loads(call([*stanza, *QUIET, "--output=json", "info"]), strict=False)  # its messages have line breaks
+    told = json.loads(call([*stanza, *LOOK, "--output=json", "info"]), strict=False)  # its messages have line breaks
     told = told[0] if told else {}
     problems = dict(_problems(told))
     if problems and len(problems) == len(settings.repositories):
@@ -55,7 +58,7 @@ def read(settings: Settings, call: Call, stanza: Argv) -> Catalog:
             found = HISTORY.search(name)
             if found and int(found[1], 16) not in histories:
                 path = f"archive/{settings.cluster}/{name}"
-                text = call([*stanza, *QUIET, f"--repo={number}", "repo-get", path])
+                text = call([*stanza, *LOOK, f"--repo={number}", "repo-get", path])
                 histories[int(found[1], 16)] = parse_history(text)
     return Catalog(
         backups=tuple(sorted((_backup(each) for each in told.get("backup", ())), key=lambda b: (b.stopped, b.label))),
@@ -122,7 +125,7 @@ def _backup(told: Mapping[str, Any]) -> Backup:
 def _listed(call: Call, stanza: Argv, number: int) -> dict[str, Any]:
     path = f"archive/{stanza[1].partition('=')[2]}"
     told: dict[str, Any] = json.loads(
-        call([stanza[0], *stanza[2:], *QUIET, f"--repo={number}", "--output=json", "--recurse", "repo-ls", path])
+        call([stanza[0], *stanza[2:], *LOOK, f"--repo={number}", "--output=json", "--recurse", "repo-ls", path])
     )
     return told
 
