@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import time
 from collections import Counter
 
 import pytest
@@ -112,3 +113,13 @@ def test_a_check_run_announces_what_is_declared_anew(cluster: Cluster) -> None:
         "Configure the exporters",
         "Configure Prometheus and Alertmanager",
     }
+
+
+def test_the_authority_is_replaced_and_nobody_goes_unwatched(prometheus: Prometheus, cluster: Cluster) -> None:
+    """etcd alone may miss a scrape: it is restarted for each other set of authorities."""
+    began = time.time()
+    for step in ("trust", "issue", "forget"):
+        done = play(cluster, "renew_authority", step=step)
+        assert done.ok, done.tail
+    missed = prometheus.query(f"min_over_time(up[{time.time() - began:.0f}s]) == 0")
+    assert {each["metric"]["job"] for each in missed} <= {"etcd"}, missed
