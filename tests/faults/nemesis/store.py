@@ -26,7 +26,7 @@ except urllib.error.HTTPError as refused:
 print(said.read().decode())
 END
 }}
-number() {{ grep -o "\"$1\":\"\\?[0-9]*" | grep -o '[0-9]*$'; }}
+number() {{ grep -o '"'$1'":"*[0-9]*' | grep -o '[0-9]*$'; }}
 """
 ALARM = f"""{ASK}
 member=$({ETCDCTL} --write-out=json endpoint status | number member_id)
