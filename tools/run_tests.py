@@ -55,7 +55,7 @@ STAGES = (
     scenario("databases", 20, ci=False),
     scenario("logs", 10, ci=False),
     scenario("monitoring", 20, ci=False),
-    scenario("watched_backups", 12, ci=False),
+    scenario("watched", 12, ci=False),
     scenario("faults", 90, ci=False),
 )
 

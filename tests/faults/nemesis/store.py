@@ -9,28 +9,16 @@ from integration.operations import play
 
 TLS = "/etc/matriarch/tls"
 ETCDCTL = f"etcdctl --cacert {TLS}/ca.crt --cert {TLS}/host.crt --key {TLS}/host.key --endpoints https://127.0.0.1:2379"
-# A command of the hosts' shell, for what etcdctl cannot ask or asks again by itself: `ask PATH JSON`.
-ASK = f"""
+ALARM = f"""
 cd {TLS}
-ask() {{
-    python3 - "$@" <<'END'
-import ssl, sys, urllib.error, urllib.request
+member=$({ETCDCTL} --write-out=json endpoint status | grep -o '"member_id":[0-9]*' | cut -d : -f 2)
+python3 - "$member" <<'END'
+import json, ssl, sys, urllib.request
 context = ssl.create_default_context(cafile="ca.crt")
 context.load_cert_chain("host.crt", "host.key")
-try:
-    said = urllib.request.urlopen(
-        "https://127.0.0.1:2379/v3/" + sys.argv[1], sys.argv[2].encode(), context=context, timeout=10
-    )
-except urllib.error.HTTPError as refused:
-    said = refused
-print(said.read().decode())
+asked = json.dumps({{"action": "ACTIVATE", "memberID": sys.argv[1], "alarm": "NOSPACE"}}).encode()
+urllib.request.urlopen("https://127.0.0.1:2379/v3/maintenance/alarm", asked, context=context, timeout=10)
 END
-}}
-number() {{ grep -o '"'$1'":"*[0-9]*' | grep -o '[0-9]*$'; }}
-"""
-ALARM = f"""{ASK}
-member=$({ETCDCTL} --write-out=json endpoint status | number member_id)
-ask maintenance/alarm '{{"action": "ACTIVATE", "memberID": "'$member'", "alarm": "NOSPACE"}}'
 """
 ETCD_SAYS = "journalctl --unit=etcd --since=-30s --output=cat"
 REFUSED = "has already been bootstrapped"  # etcd's words
