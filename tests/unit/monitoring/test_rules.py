@@ -118,9 +118,10 @@ def test_the_page_says_the_thresholds() -> None:
     assert told == {name: str(value) for name, value in thresholds().items()}
 
 
-def test_every_threshold_is_used() -> None:
-    template = (ROLE / "templates" / "alerts.yml.j2").read_text(encoding="utf-8")
-    assert set(re.findall(r"over\.(\w+)", template)) == set(thresholds())
+@pytest.mark.parametrize(("name", "value"), thresholds().items())
+def test_every_threshold_is_used(name: str, value: Any) -> None:
+    other = f"1{value}" if isinstance(value, str) else value * 2
+    assert alerts_text(**{name: other}) != alerts_text()
 
 
 def test_a_threshold_of_ones_own_is_in_the_rule() -> None:
