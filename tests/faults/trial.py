@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import psycopg
 from client_load import Load
+from integration.inventory import Endpoint
 from integration.operations import WHOLE_SECONDS, is_whole, standing
 
 from faults import aftermath
@@ -16,7 +18,7 @@ from faults.budget import STABLE_SECONDS, Course
 from faults.clients import Client, Writer
 from faults.fault import Fault
 from faults.judgement import judge
-from faults.load import POOLED, clients, noted
+from faults.load import POOLED, RO, clients, noted
 from faults.monitor import Monitor
 from faults.verdict import Verdict
 
@@ -29,6 +31,7 @@ def run(arena: Arena, make: MakeFault, options: str = "") -> Verdict:
     """The verdict on one fault; raises NotSo when it could not be seen to act, which proves nothing."""
     if stays_whole(arena, time.monotonic() + WHOLE_SECONDS) is None:
         raise NotSo(f"the cluster was not whole within {WHOLE_SECONDS} s, before any fault")
+    visit_poolers(arena)
     fault = make(arena, standing(arena.connect, arena.cluster)[0].name)
     with Monitor(arena.lab, arena.cluster) as monitor, clients(arena.cluster, arena.database, options) as load:
         course = bring_about(fault, load)
@@ -39,6 +42,21 @@ def run(arena: Arena, make: MakeFault, options: str = "") -> Verdict:
     left = aftermath.gather(arena, load.clients[0].run_id)
     problems = judge(history, left, course, fault.budget())
     return Verdict(fault, problems, history, course, left.timeline)
+
+
+def visit_poolers(arena: Arena) -> None:
+    """What an earlier outage left in a pool shall not count as the doing of this fault.
+
+    PgBouncer turns the next client away where the last login at its server failed, however long ago that was.
+    """
+    for pooler in (*arena.cluster.rw, *arena.cluster.ro):
+        if pooler.name in (POOLED, RO):
+            insist(functools.partial(visit, arena, pooler))
+
+
+def visit(arena: Arena, pooler: Endpoint) -> None:
+    with arena.connect(pooler, dbname=arena.database) as session:
+        session.execute("SELECT")
 
 
 def bring_about(fault: Fault, load: Load[Client]) -> Course:
