@@ -96,7 +96,7 @@ def dashboard(board: Mapping[str, Any]) -> dict[str, Any]:
         "time": {"from": "now-6h", "to": "now"},
         "refresh": "30s",
         "links": [links()],
-        "templating": {"list": [choice_of_source(), choice_of_cluster()]},
+        "templating": {"list": [choice_of_source(), choice_of_cluster(board.get("clusters_of", "matriarch_info"))]},
         "panels": list(panels(board["rows"])),
     }
 
@@ -117,8 +117,9 @@ def choice_of_source() -> dict[str, Any]:
     return {"name": "source", "label": "Prometheus", "type": "datasource", "query": "prometheus"}
 
 
-def choice_of_cluster() -> dict[str, Any]:
-    query = "label_values(matriarch_info, cluster)"
+def choice_of_cluster(metric: str) -> dict[str, Any]:
+    """Of those that tell the metric: an etcd that clusters share has a name of its own, and nothing else has it."""
+    query = f"label_values({metric}, cluster)"
     return {
         "name": "cluster",
         "label": "Cluster",

@@ -19,11 +19,12 @@ TRIALS = ("drill", "verification")
 class Found:
     """One look at the host. None, or nothing in a map, where the host has no such thing or does not tell.
 
-    `certificates`: the end of each by its path, Unix time. `ballast_bytes`: what the ballast holds back on the disk, 0
+    `protection`: what a commit promises, as the inventory says it. `certificates`: the end of each by its path, Unix time. `ballast_bytes`: what the ballast holds back on the disk, 0
     when it is gone, None where none is declared. `backups`: what `backup.told.told` says.
     """
 
     version: str
+    protection: str
     certificates: Mapping[str, float] = field(default_factory=dict)
     clock_synchronized: bool | None = None
     ballast_bytes: int | None = None
@@ -33,7 +34,9 @@ class Found:
 def gauges(found: Found) -> Iterator[Gauge]:
     """All that there is to tell; a gauge without a sample where a host has nothing of the kind."""
     yield Gauge(
-        "matriarch_info", "The release that made the host what it is.", (Sample(1, {"version": found.version}),)
+        "matriarch_info",
+        "The release that made the host what it is, and what a commit promises.",
+        (Sample(1, {"version": found.version, "protection": found.protection}),),
     )
     yield Gauge(
         "matriarch_certificate_expiry_timestamp_seconds",

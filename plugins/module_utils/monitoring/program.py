@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The hosts' own program: `matriarch-metrics`, which a timer starts. It leaves a file for node_exporter.
 
-Its settings are JSON: where to write, the release, the certificates, the ballast's file ("" for none), and the backups'
-settings.
+Its settings are JSON: where to write, the release, what a commit promises, the certificates, the ballast's file, and the
+backups' settings ("" for none).
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def look(settings: Mapping[str, Any], problems: list[str]) -> Found:
     """One look at the host; why something could not be read is added to `problems`."""
     return Found(
         version=settings["version"],
+        protection=settings["protection"],
         certificates=_certificates(settings["certificates"], problems),
         clock_synchronized=_clock(problems),
         ballast_bytes=_ballast(settings["ballast_file"]),
@@ -80,6 +81,8 @@ def _ballast(path: str) -> int | None:
 
 
 def _backups(path: str, problems: list[str]) -> dict[str, Any] | None:
+    if not path:
+        return None
     try:
         return told(path, datetime.now(UTC))
     except MatriarchError as error:

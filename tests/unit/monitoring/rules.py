@@ -41,11 +41,12 @@ def alerts() -> dict[str, dict[str, Any]]:
 
 
 def series(told: list[str]) -> list[dict[str, str]]:
-    """promtool's input: a single number holds to the end."""
+    """promtool's input: a single number holds to the end; the cluster is main where none is said."""
     found = []
     for line in told:
         name, values = line.rsplit(" ", 1)
-        within = f'{{cluster="main",{name.partition("{")[2]}'
+        labels = name.partition("{")[2]
+        within = "{" + labels if "cluster=" in labels else f'{{cluster="main",{labels}'
         lasting = values if "x" in values else f"{values}x{SAMPLES}"
         found.append({"series": name.partition("{")[0] + within, "values": lasting})
     return found

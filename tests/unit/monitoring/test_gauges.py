@@ -43,7 +43,7 @@ BACKUPS = {
 
 def told(**found):
     """Values by name and labels."""
-    lines = text(gauges(Found("0.1.0", **found))).splitlines()
+    lines = text(gauges(Found("0.1.0", "zero_loss", **found))).splitlines()
     return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
 
@@ -52,7 +52,7 @@ def unix(words):
 
 
 def test_a_host_with_nothing_tells_its_release_only():
-    assert told() == {'matriarch_info{version="0.1.0"}': 1}
+    assert told() == {'matriarch_info{version="0.1.0",protection="zero_loss"}': 1}
 
 
 @pytest.mark.parametrize(("size", "there"), [(0, 0), (4096, 1)])
@@ -101,6 +101,7 @@ def test_the_program_replaces_the_file_and_says_what_it_could_not_read(tmp_path,
     settings = {
         "file": str(tmp_path / "matriarch.prom"),
         "version": "1",
+        "protection": "async",
         "certificates": [str(tmp_path / "none.crt")],
         "ballast_file": str(tmp_path / "ballast"),
         "backup_settings": str(tmp_path / "none.json"),
@@ -111,6 +112,10 @@ def test_the_program_replaces_the_file_and_says_what_it_could_not_read(tmp_path,
     written = (tmp_path / "matriarch.prom").read_text()
     assert "matriarch_ballast_present 1.0" in written
     assert "certificate" not in written
+
+
+def test_where_no_backups_are_due_nothing_is_said_of_them():
+    assert program._backups("", []) is None
 
 
 def test_a_container_is_not_told_its_clock(monkeypatch):

@@ -60,6 +60,26 @@ def test_a_shared_proxy_has_somewhere_to_send_writes_of_others(backend: str, cou
 
 
 @needs_promtool
+@pytest.mark.parametrize(
+    ("name", "symptom"),
+    [
+        ("MatriarchNoWriteEndpoint", 'haproxy_backend_active_servers{member="db1",proxy="leader"} 0'),
+        (
+            "MatriarchNoWriteEndpoint",
+            'haproxy_backend_active_servers{cluster="other",member="lb1",proxy="main-pooled-rw"} 0',
+        ),
+        ("MatriarchReplicaNotStreaming", 'matriarch_replica_streaming{member="db1"} 0'),
+        ("MatriarchReplicaLag", 'matriarch_replica_lag_seconds{member="db1"} 250'),
+    ],
+)
+def test_a_standby_cluster_that_follows_is_well(name: str, symptom: str, tmp_path: Path) -> None:
+    follows = [symptom, 'patroni_standby_leader{member="db1"} 1', 'patroni_standby_leader{member="db2"} 0']
+    leads = [symptom, 'patroni_standby_leader{member="db1"} 0', 'patroni_standby_leader{member="db2"} 0']
+    said = promtool(tmp_path, [alerts()[name]], [firing(name, follows, None), firing(name, leads, 1)])
+    assert "SUCCESS" in said, said
+
+
+@needs_promtool
 def test_a_case_that_is_wrong_is_found(tmp_path: Path) -> None:
     case = CASES["MatriarchNoLeader"]
     assert "FAILED" in promtool(
