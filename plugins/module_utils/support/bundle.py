@@ -33,13 +33,14 @@ class Cluster:
 
 
 def contents(cluster: Cluster, secrets: list[str]) -> dict[str, str]:
-    """All files by name. Known secrets are looked for once more, over everything, the index included."""
-    state, _removed = Redactor(secrets).text(json.dumps(cluster.status))
-    files = {
+    """All files by name. The hosts have redacted theirs; known secrets are looked for once more, over everything."""
+    redactor = Redactor(secrets)
+    made_here = {
         "INDEX.md": index(cluster),
         "index.json": json.dumps(facts(cluster), indent=2) + "\n",
-        "status.json": state,
+        "status.json": json.dumps(cluster.status),
     }
+    files = {name: redactor.text(text)[0] for name, text in made_here.items()}
     for host, given in cluster.hosts.items():
         if given:
             files |= {f"hosts/{host}/{name}": text for name, text in unpack(given["archive"]).items()}

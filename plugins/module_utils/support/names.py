@@ -11,9 +11,9 @@ _ANYWHERE = re.compile(
     r"password|passwd|passphrase|pwd|secret|credential|token|psk|authorization|cookie|verifier|signature"
     r"|api_?key|access_?key|private_?key|(?:^|_)(?:pass|pw)(?:_|$)|keys?$"
 )
-# A name that goes on like this is about a secret, and its value is none.
+# A name that goes on like this is about a secret, and its value is none. But a command may hold what it prints.
 _ABOUT = re.compile(
-    r"(?:file|path|dir|directory|type|encryption|timeout|seconds|hours|days|length|command|method|query|retry|status"
+    r"(?:file|path|dir|directory|type|encryption|timeout|seconds|hours|days|length|(?<!passphrase_)command|method|query|retry|status"
     r"|count|enabled|required|supplied)$"
 )
 _WHOLE_LINE = re.compile(r"authorization|cookie")

@@ -16,7 +16,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.support.names 
 )
 
 WORTH_A_LOOK = re.compile(
-    r"(?i)pass|pwd|\bpw\b|secret|token|key|cred|auth|cookie|psk|signature|verifier|SCRAM|md5|://|AKIA|ASIA|eyJ|\$|bearer"
+    r"(?i)pass|pwd|(?:\b|_)pw(?:\b|_)|secret|token|key|cred|auth|cookie|psk|signature|verifier|SCRAM|md5|://|AKIA|ASIA|eyJ|\$|bearer"
     r'|^"|^[^:\s]+:(?:\d+|\*):'
 )
 """Most lines of a log have nothing of this, and are passed over."""
@@ -43,7 +43,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     # SQL: with quotes, or with dollars; one that a line break cuts off goes to the line's end.
     (
         re.compile(
-            r"(?i)\b(password|identified\s+by)(\s+)(?:E|U&)?(?:'(?:''|\\.|[^'\\])*'?|\$(\w*)\$.*?(?:\$\3\$|$)|\"[^\"]*\"?)"
+            r"(?i)\b(password|identified\s+by|(?:\w+_)?(?:secret|secret_key|access_key|token))(\s+)(?:E|U&)?(?:'(?:''|\\.|[^'\\])*'?|\$(\w*)\$.*?(?:\$\3\$|$)|\"[^\"]*\"?)"
         ),
         rf"\1\2'{MARK}'",
     ),

@@ -99,7 +99,9 @@ class TestTails:
         assert tail_of_file(str(tmp_path / "x"), 10).text.endswith("\n")
 
 
-STATUS = {"verdict": "degraded", "reasons": [{"subject": "db2", "problem": f"says {SECRET}"}], "password": "other one"}
+UNLISTED = "nobody-told-of-this"
+SAID = f"says {SECRET} and password={UNLISTED}"
+STATUS = {"verdict": "degraded", "reasons": [{"subject": "db2", "problem": SAID}], "password": "other one"}
 
 
 def write(run_module: RunModule, directory: Path, hosts: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -132,7 +134,7 @@ class TestABundle:
         assert "No such file" in inside["INDEX.md"]
         assert json.loads(inside["index.json"])["silent_hosts"] == ["db2"]
         assert json.loads(inside["status.json"])["password"] == "<removed>"
-        assert not [name for name, text in inside.items() if SECRET in text]
+        assert not [name for name, text in inside.items() if SECRET in text or UNLISTED in text]
         assert (written["removed"], written["silent"]) == (3, ["db2"])
 
     def test_check_mode_says_what_would_be_in_it(
