@@ -31,7 +31,7 @@ options:
     type: float
     default: 99.95
   days:
-    description: How far back to look.
+    description: How far back to look. The month in which that is counts from its first day.
     type: int
     default: 90
 extends_documentation_fragment:
@@ -128,7 +128,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.promet
     quoted,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.availability import Month, months, runs
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.availability import Month, month_of, months, runs
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.availability_text import (
     Report,
     markdown,
@@ -165,7 +165,7 @@ def run(params: Mapping[str, Any], now: float) -> dict[str, Any]:
     """Ask and compute. Raises MatriarchError."""
     prometheus = Prometheus(JsonHttp(params["prometheus"].rstrip("/"), ca_file=params["ca_file"], timeout=60))
     step = float(params["step"])
-    begin = now - params["days"] * DAY
+    begin = month_of(now - params["days"] * DAY)
     samples = prometheus.over(
         WRITABLE.format(quoted(params["cluster"]), 2 * params["step"]), begin - begin % step, now, step
     )

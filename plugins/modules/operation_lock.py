@@ -66,7 +66,7 @@ options:
   keep:
     description: How many entries the journal keeps, and how many are returned.
     type: int
-    default: 20
+    default: 100
   holder:
     description: Which run this is. Found out on the control node where it is not given.
     type: dict
@@ -239,6 +239,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.arguments impo
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, NobodyAnswered
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.operation import (
+    JOURNAL_KEEPS,
     LARGEST_NOTES,
     Holder,
     Keys,
@@ -401,7 +402,7 @@ def main() -> None:
             "force": {"type": "bool", "default": False},
             "journal": {"type": "dict", "default": {}},
             "outcome": {"type": "str", "choices": ["succeeded", "failed", "refused"]},
-            "keep": {"type": "int", "default": 20},
+            "keep": {"type": "int", "default": JOURNAL_KEEPS},
             "holder": {"type": "dict", "options": HOLDER},
             "takeover_revision": {"type": "int", "default": 0},
         },

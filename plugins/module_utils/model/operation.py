@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
+JOURNAL_KEEPS = 100  # entries, unless somebody wants another number
 LARGEST_NOTES = 256 * 1024  # bytes; etcd takes 1.5 MB a request
 SHOWN = 120  # characters of strange content that a message repeats
 

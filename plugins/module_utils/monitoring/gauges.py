@@ -19,8 +19,9 @@ TRIALS = ("drill", "verification")
 class Found:
     """One look at the host. None, or nothing in a map, where the host has no such thing or does not tell.
 
-    `protection`: what a commit promises, as the inventory says it. `certificates`: the end of each by its path, Unix time. `ballast_bytes`: what the ballast holds back on the disk, 0
-    when it is gone, None where none is declared. `backups`: what `backup.told.told` says.
+    `protection`: what a commit promises, as the inventory says it. `certificates`: the end of each by its path, Unix
+    time. `ballast_bytes`: what the ballast holds back on the disk, 0 when it is gone, None where none is declared.
+    `backups`: what `backup.told.told` says.
     """
 
     version: str

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The hosts' own program: `matriarch-metrics`, which a timer starts. It leaves a file for node_exporter.
 
-Its settings are JSON: where to write, the release, what a commit promises, the certificates, the ballast's file, and the
-backups' settings ("" for none).
+Its settings are JSON: where to write, the release, what a commit promises, the certificates, the ballast's file, and
+the backups' settings ("" for none).
 """
 
 from __future__ import annotations

@@ -10,8 +10,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.operation import JOURNAL_KEEPS
+
 AROUND = 120.0
-"""Seconds before and after a change of the leader in which an outage belongs to it."""
+"""An outage belongs to a change of the leader that is no further from it, in seconds; it may have lasted for longer."""
 
 LONGEST_UNFINISHED = 3600.0
 """Seconds for which an operation that nobody saw finish explains a change of the leader. The journal closes a run that
@@ -29,6 +31,10 @@ class Run:
     def within(self, begin: float, end: float) -> Run:
         """The part of it that lies there."""
         return Run(max(self.begin, begin), min(self.end, end), self.up)
+
+    def away(self, moment: float) -> float:
+        """How many seconds it is from that moment; 0 when it holds it."""
+        return max(self.begin - moment, moment - self.end, 0.0)
 
     @property
     def seconds(self) -> float:
@@ -116,12 +122,19 @@ def months(
     """The months since somebody began to watch, the oldest first."""
     if not found:
         return []
-    changes = [_change(end, found, operations) for end in history if end.get("timestamp")]
+    ends = [end for end in history if end.get("timestamp")]
+    moments = [parsed(str(end["timestamp"])) for end in ends]
+    changes = [_change(end, _gap(at, moments, found), operations) for end, at in zip(ends, moments, strict=True)]
     return [_month(begin, found, changes, promised_percent, now) for begin in _begins(found[0].begin, now)]
 
 
+def month_of(moment: float) -> float:
+    """When the month began in which the moment is."""
+    return datetime.fromtimestamp(moment, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+
 def _begins(first: float, now: float) -> list[float]:
-    begins = [datetime.fromtimestamp(first, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)]
+    begins = [datetime.fromtimestamp(month_of(first), UTC)]
     while (following := _following(begins[-1])).timestamp() <= now:
         begins.append(following)
     return [begin.timestamp() for begin in begins]
@@ -151,25 +164,36 @@ def _month(begin: float, found: Sequence[Run], changes: Sequence[Change], promis
     )
 
 
-def _change(end: Mapping[str, Any], found: Sequence[Run], operations: Sequence[Mapping[str, Any]]) -> Change:
+def _gap(at: float, changes: Sequence[float], found: Sequence[Run]) -> float | None:
+    """Of the outages that belong to this change, their whole length; each belongs to the nearest, which ended it."""
+    own = [
+        run.seconds
+        for run in found
+        if not run.up and run.away(at) <= AROUND and at == min(changes, key=lambda change: (run.away(change), -change))
+    ]
+    watched = any(run.away(at) == 0 for run in found)
+    return sum(own) if own or watched else None
+
+
+def _change(end: Mapping[str, Any], gap: float | None, operations: Sequence[Mapping[str, Any]]) -> Change:
     at = parsed(str(end["timestamp"]))
-    near = [part for run in found if (part := run.within(at - AROUND, at + AROUND)).seconds > 0]
     return Change(
         at=shown(at),
         timeline=int(end["timeline"]) + 1,
         leader=str(end.get("new_leader") or "unknown"),
         cause=_cause(at, operations),
-        gap_seconds=sum(run.seconds for run in near if not run.up) if near else None,
+        gap_seconds=gap,
     )
 
 
 def _cause(at: float, operations: Sequence[Mapping[str, Any]]) -> str:
-    """What somebody did at that time, by the journal of operations."""
+    """What somebody did at that time, by the journal of operations, which forgets the oldest of many."""
     for each in operations:
         # A leader is noted a moment after it leads, and an operation goes on until all is seen to be well.
         if parsed(each["begun_at"]) <= at <= _finished(each):
             return f"planned: {each['operation']} by {each['holder']['who']}"
-    return "unplanned"
+    forgotten = len(operations) >= JOURNAL_KEEPS and at < min(parsed(each["begun_at"]) for each in operations)
+    return "unknown: the journal of operations begins later" if forgotten else "unplanned"
 
 
 def _finished(operation: Mapping[str, Any]) -> float:

@@ -9,7 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.availability import Change, Month, shown
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.availability import (
+    Change,
+    Month,
+    month_of,
+    shown,
+)
 
 WIDTH = 1000
 """Of a month's strip, in its own units."""
@@ -53,7 +58,7 @@ def rows(report: Report) -> list[tuple[str, ...]]:
 def _row(report: Report, month: Month) -> tuple[str, ...]:
     backups = report.backups.get(month.name, {})
     return (
-        month.name,
+        _named(month),
         "?" if month.percent is None else f"{month.percent:.4f} %",
         f"{month.down_seconds:.0f} s" + ("" if month.kept else " (broken)"),
         f"{month.allowed_seconds:.0f} s",
@@ -64,6 +69,11 @@ def _row(report: Report, month: Month) -> tuple[str, ...]:
         _known(backups.get("backups")),
         _known(backups.get("drills")),
     )
+
+
+def _named(month: Month) -> str:
+    """With the day from which on it was watched, if that was not its first."""
+    return month.name if month.begin == month_of(month.begin) else f"{month.name} (since {shown(month.begin)})"
 
 
 def _known(value: float | None, unit: str = "") -> str:
@@ -95,7 +105,9 @@ def explanation(report: Report) -> list[str]:
         f"Promised: {report.promised_percent} % of a month. Available is while a proxy has a leader to send writes to,"
         f" looked at every {report.step:.0f} s; shorter outages are not seen. Where Prometheus has nothing, nobody"
         " watched.",
-        "The worst RPO is the age of the oldest WAL that was not in the archive; unknown where nothing is archived.",
+        "The worst RPO is the age of the oldest segment of WAL that was not in the archive; unknown where nothing is"
+        " archived. What the leader had written since, which archive_timeout limits (5 minutes unless it is changed),"
+        " comes on top.",
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.prometheus import MOST_POINTS
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.availability import month_of
 from ansible_collections.matriarch.pgcluster.plugins.modules import availability_info
 from ansible_collections.matriarch.pgcluster.tests.unit.conftest import RunModule
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.prometheus import FakePrometheus
@@ -26,7 +27,8 @@ def test_months_are_computed_from_what_it_remembers(run_module: RunModule) -> No
     assert "# Availability of" in answer["markdown"]
     assert "<svg" in answer["html"]
     ranges = [query for query in fake.asked if query.startswith("(max(haproxy")]
-    assert len(ranges) == -(-(90 * 86400 // 15 + 1) // MOST_POINTS)
+    whole = fake.now - month_of(fake.now - 90 * 86400)
+    assert len(ranges) == -(-(int(whole) // 15 + 1) // MOST_POINTS), "from the first day of a month on"
     assert all('cluster="ma\\"in"' in query for query in fake.asked)
 
 

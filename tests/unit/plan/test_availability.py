@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.operation import JOURNAL_KEEPS
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.availability import (
     Run,
     months,
@@ -145,6 +146,29 @@ class TestChangesOfTheLeader:
         causes = [change.cause for month in found for change in month.changes]
         assert causes == ["planned: switchover by ann", "unplanned"]
 
+    def test_a_long_outage_is_told_whole(self) -> None:
+        (month,) = computed([(600, 1), (1800, 0), (600, 1)], history=[end(BEGAN + 2400)])
+        assert month.changes[0].gap_seconds == 1800
+
+    def test_an_outage_belongs_to_one_change_alone(self) -> None:
+        """To that which ended it, where another one was tried in the middle."""
+        history = [end(BEGAN + 610), end(BEGAN + 660, timeline=2), end(BEGAN + 720, timeline=3)]
+        (month,) = computed([(600, 1), (60, 0), (600, 1)], history=history)
+        assert [change.gap_seconds for change in month.changes] == [0, 60, 0]
+
+    def test_what_nobody_watched_is_not_short(self) -> None:
+        (month,) = computed([(600, 1), (60, None), (600, 1)], history=[end(BEGAN + 630)])
+        assert month.changes[0].gap_seconds is None
+
+    def test_what_the_journal_has_forgotten_is_not_called_unplanned(self) -> None:
+        journal = [OPERATION] * JOURNAL_KEEPS
+        history = [end(BEGAN + 50), end(BEGAN + 500, timeline=2)]
+        (month,) = computed([(600, 1)], history=history, operations=journal)
+        assert [change.cause for change in month.changes] == [
+            "unknown: the journal of operations begins later",
+            "unplanned",
+        ]
+
     def test_one_that_nobody_watched(self) -> None:
         (month,) = computed([(600, 1), (1200, None), (600, 1)], history=[end(BEGAN + 1200)])
         assert month.changes[0].gap_seconds is None
@@ -174,7 +198,9 @@ def report() -> Report:
 class TestTexts:
     def test_the_text_has_every_month_and_every_leader(self, report: Report) -> None:
         text = markdown(report)
-        assert "| 2026-10 | 99.1667 % | 30 s | 1339 s | 30 s | 0 s | 1 | ? | ? | ? |" in text
+        assert (
+            "| 2026-10 (since 2026-10-31T23:00:00Z) | 99.1667 % | 30 s | 1339 s | 30 s | 0 s | 1 | ? | ? | ? |" in text
+        )
         assert "| 12 s | 3 | ? |" in text
         assert "planned: switchover by ann | less than 15 s |" in text
         assert "unplanned | 60 s |" in text
