@@ -38,8 +38,9 @@ def test_a_name_that_no_cluster_has_is_refused(clusters: dict[str, Cluster]) -> 
     assert not run.changed
 
 
-def test_an_operation_on_several_names_the_choice(clusters: dict[str, Cluster]) -> None:
-    run = play(clusters["orders"], "switchover")
+@pytest.mark.parametrize("operation", ["switchover", "rolling_restart", "rolling_update", "rolling_reboot"])
+def test_an_operation_on_several_names_the_choice(clusters: dict[str, Cluster], operation: str) -> None:
+    run = play(clusters["orders"], operation)
     assert not run.ok
     assert "Next: -e cluster= with one of orders, stock" in run.said
 
