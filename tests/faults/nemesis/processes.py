@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from typing import ClassVar
 
-from faults.arena import DATA, NotSo
+from faults.arena import DATA, NotSo, until
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
 from faults.load import DIRECT, POOLED, RW, WRITERS
+from integration.operations import ask_patroni
 from lab import LabError
 
 POSTMASTER = f"head -n 1 {DATA}/postmaster.pid"
+NOTICED = "journalctl --unit=patroni --since=@{since:.0f} --output=short-unix --grep='Postgresql is not running'"
 PATRONI = "systemctl show --property=MainPID --value patroni"
 
 
@@ -21,10 +23,18 @@ class KillPostmaster(Fault):
     seconds = 60.0
     until_moved = True
     pid = ""
+    killed_at = 0.0
 
     def inject(self) -> None:
         self.pid = self.arena.shell(self.leader, POSTMASTER)
+        self.killed_at = time.time()
         self.arena.run(self.leader, "kill", "-9", self.pid)
+
+    def noticed_after(self) -> float:
+        """How many seconds it took Patroni to see that, by its own log."""
+        told = self.arena.shell(self.leader, NOTICED.format(since=self.killed_at - 1))
+        moments = (float(line.split()[0]) for line in told.splitlines() if line[:1].isdigit())
+        return next(moment for moment in moments if moment > self.killed_at) - self.killed_at
 
     def acts(self) -> bool:
         return bool(self.pid) and self.arena.shell(self.leader, f"test -d /proc/{self.pid} || echo gone") == "gone"
@@ -58,12 +68,24 @@ class KillPostmasterThatMayRestart(KillPostmaster):
         return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost")), leadership="stays")
 
 
-class NobodyWakesPatroni(Fault):
-    """Without the waker, for a comparison: Patroni finds out in its next round."""
+class KillPostmasterUnseen(KillPostmaster):
+    """The same without the waker, for a comparison: Patroni finds out in its next round.
+
+    It has just begun one when that happens, so that chance does not decide how far away the next one is.
+    """
 
     def prepare(self) -> None:
         super().prepare()
         self._everywhere("stop")
+
+    def inject(self) -> None:
+        before = self._last_round()
+        until("Patroni begins a round", 30, lambda: self._last_round() != before)
+        super().inject()
+
+    def _last_round(self) -> object:
+        machine = next(each for each in self.arena.cluster.postgres if each.name == self.leader)
+        return ask_patroni(self.arena.cluster, machine, "patroni").get("dcs_last_seen")
 
     def restore(self) -> None:
         self._everywhere("start")
@@ -74,11 +96,7 @@ class NobodyWakesPatroni(Fault):
             self.arena.run(name, "systemctl", verb, "matriarch-waker")
 
 
-class KillPostmasterUnseen(NobodyWakesPatroni, KillPostmaster):
-    """kill -9 of the leader's postmaster, and nobody tells Patroni."""
-
-
-class KillPostmasterThatMayRestartUnseen(NobodyWakesPatroni, KillPostmasterThatMayRestart):
+class KillPostmasterThatMayRestartUnseen(KillPostmasterUnseen, KillPostmasterThatMayRestart):
     """The same where the leader is given time to start again."""
 
 
