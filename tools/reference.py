@@ -67,9 +67,16 @@ def role_names() -> list[str]:
 def role(name: str) -> str:
     path = ROOT / "roles" / name / "meta" / "argument_specs.yml"
     spec = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]["main"]
-    rows = [[f"`{variable}`", *option(about)] for variable, about in spec["options"].items()]
+    rows = [[f"`{variable}`", *option(about)] for variable, about in keys(spec["options"])]
     head = ["variable", "type", "default", "meaning"]
     return "\n".join([f"### {name}\n", f"{words(spec['description'])}\n", *table(head, rows), ""])
+
+
+def keys(options: dict[str, Any], above: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each by its name, those within another one by its name, too; [] says that there may be several."""
+    for name, about in options.items():
+        yield above + name, about
+        yield from keys(about.get("options", {}), above + name + ("[]." if about["type"] == "list" else "."))
 
 
 def option(about: dict[str, Any]) -> list[str]:
