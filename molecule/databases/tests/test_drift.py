@@ -96,6 +96,42 @@ def test_data_is_dropped_only_with_a_word(cluster: Cluster, connect: Connect, su
     assert (again.ok, again.changed) == (True, False), again.tail
 
 
+@pytest.mark.usefixtures("as_declared")
+def test_what_is_declared_for_clients_does_not_hinder_the_run(cluster: Cluster, superuser: Superuser) -> None:
+    """An archive that is only read, its schema and extensions; and an owner who gave all of it away can go."""
+    for owner in ("keeper", "forgejo"):
+        made = play(cluster, "databases", **archive(owner))
+        assert made.ok, made.tail
+        again = play(cluster, "databases", **archive(owner))
+        assert (again.ok, again.changed) == (True, False), again.tail
+        assert (
+            superuser("SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'kept'", "archive") == owner
+        )
+    for user in ("keeper", "guest"):
+        left = play(cluster, "databases", databases_users=[{"name": user, "state": "absent"}], databases_declared=[])
+        assert left.ok, left.tail
+    gone = play(cluster, "databases", drop=["archive"], databases_declared=[{"name": "archive", "state": "absent"}])
+    assert gone.ok, gone.tail
+    assert superuser("SELECT count(*) FROM pg_roles WHERE rolname IN ('keeper', 'guest')") == "0"
+
+
+def archive(owner: str) -> dict[str, Any]:
+    return {
+        "databases_users": [{"name": "keeper"}, {"name": "guest"}],
+        "databases_declared": [
+            {
+                "name": "archive",
+                "owner": owner,
+                "encoding": "utf-8",
+                "settings": {"default_transaction_read_only": True, "statement_timeout": "1ms"},
+                "schemas": [{"name": "kept"}, {"name": "public"}],
+                "extensions": ["plpgsql", "pg_trgm"],
+                "grants": [{"to": "guest", "schema": "kept", "access": "write"}],
+            }
+        ],
+    }
+
+
 def declared(state: str) -> dict[str, Any]:
     """A database and its owner who come and go; and a guest who has access elsewhere, too."""
     databases: list[dict[str, Any]] = [{"name": "passing", "state": state, "owner": "passing"}]

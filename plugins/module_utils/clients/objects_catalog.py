@@ -40,11 +40,13 @@ ENTRANCE = """
     CROSS JOIN aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) AS a
     LEFT JOIN pg_roles AS r ON r.oid = a.grantee GROUP BY 1, 2
 """
+# Default privileges count as owned, and go by DROP OWNED alone: they are no reason to keep somebody.
 OWNED = """
     SELECT r.rolname, coalesce(d.datname, ''), count(*) FROM pg_shdepend AS s JOIN pg_roles AS r ON r.oid = s.refobjid
     LEFT JOIN pg_database AS d
         ON d.oid = CASE WHEN s.classid = 'pg_database'::regclass THEN s.objid ELSE s.dbid END
     WHERE s.refclassid = 'pg_authid'::regclass AND s.deptype = 'o' AND r.rolname = ANY(%s)
+        AND s.classid <> 'pg_default_acl'::regclass
     GROUP BY 1, 2
 """
 LOADED = "SELECT current_setting('shared_preload_libraries')"

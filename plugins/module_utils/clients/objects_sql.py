@@ -36,6 +36,11 @@ QUIET = {
     "pg_stat_statements.track_utility": "off",
     "pgaudit.log": "none",
     "auto_explain.log_min_duration": "-1",
+    # What is declared for a database holds for its clients, not for who makes it.
+    "default_transaction_read_only": "off",
+    "idle_in_transaction_session_timeout": "0",
+    "role": "none",
+    "statement_timeout": "0",
     # Whoever waits for a lock makes others wait behind.
     "lock_timeout": "10s",
     "client_encoding": "UTF8",
@@ -48,7 +53,8 @@ AWAY = ("57P01", "57P02", "57P03", "25006")
 TRACES = """
     SELECT DISTINCT coalesce(d.datname, current_database()) FROM pg_shdepend AS s
     JOIN pg_roles AS r ON r.oid = s.refobjid LEFT JOIN pg_database AS d ON d.oid = s.dbid
-    WHERE s.refclassid = 'pg_authid'::regclass AND s.deptype = 'a' AND r.rolname = %s
+    WHERE s.refclassid = 'pg_authid'::regclass AND r.rolname = %s
+        AND (s.deptype = 'a' OR s.classid = 'pg_default_acl'::regclass)
 """
 
 
@@ -80,8 +86,10 @@ class ObjectsSql(AbstractContextManager["ObjectsSql"]):
         self._main.close()
 
     def lock(self) -> None:
-        """Keep other runs away for as long as this connection lives."""
+        """Keep other runs away for as long as this connection lives; one that is at work is waited for."""
+        self._ask("SET lock_timeout TO 0")
         self._ask("SELECT pg_advisory_lock(%s)", [MUTEX])
+        self._ask(SQL("SET lock_timeout TO {}").format(QUIET["lock_timeout"]))
 
     def found(self, wanted: Collection[Fact]) -> Found:
         """The whole cluster's facts, and those of the databases that exist and of which some are wanted."""

@@ -101,7 +101,9 @@ def _schema(ask: catalog.Ask, fact: Fact, before: Any, after: str | None) -> Ite
     if after is None:
         yield SQL("DROP SCHEMA {} CASCADE").format(name)
     elif before is None:
-        yield SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(name, Identifier(after))
+        # A database that was just made has those of its template.
+        yield SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name)
+        yield SQL("ALTER SCHEMA {} OWNER TO {}").format(name, Identifier(after))
     else:
         yield SQL("ALTER SCHEMA {} OWNER TO {}").format(name, Identifier(after))
 
@@ -109,7 +111,8 @@ def _schema(ask: catalog.Ask, fact: Fact, before: Any, after: str | None) -> Ite
 def _extension(ask: catalog.Ask, fact: Fact, before: Any, after: Any) -> Iterator[Composable]:
     # Its objects go to the first schema of the path. Otherwise nobody's functions but PostgreSQL's are called.
     yield SQL("SET LOCAL search_path TO public")
-    yield SQL("CREATE EXTENSION {} CASCADE").format(Identifier(fact.name))
+    # It may be there by now: from the template, or because another one needed it.
+    yield SQL("CREATE EXTENSION IF NOT EXISTS {} CASCADE").format(Identifier(fact.name))
     yield SQL("SET LOCAL search_path TO pg_catalog")
 
 

@@ -79,8 +79,9 @@ def _bad_database(base: Declared) -> Iterator[str]:
     for schema in base["schemas"]:
         yield from (f"the schema {_shown(schema['name'])}: {why}" for why in _bad_name(schema["name"]))
     for grant in base["grants"]:
-        if grant["to"] == base["owner"]:
-            yield f"'grants' name its owner {_shown(grant['to'])}, who may do everything already"
+        yield from (f"'grants' to {_shown(grant['to'])}: {why}" for why in _bad_name(grant["to"]))
+        if grant["to"] == _owner_of(base, grant["schema"]):
+            yield f"'grants' name {_shown(grant['to'])}, who owns the schema and may do everything there already"
     pairs = Counter((grant["to"], grant["schema"]) for grant in base["grants"])
     for (to, schema), times in pairs.items():
         if times > 1:
@@ -152,19 +153,25 @@ def _database(base: Declared, visitors: Iterable[str]) -> Iterator[tuple[Fact, A
     yield Fact("database", name), Database(base["owner"], base["connection_limit"], base["encoding"], base["locale"])
     yield from _settings(Fact("database setting", name), base["settings"])
     yield from _entrance(base, visitors)
-    owners: dict[str, str] = {"public": base["owner"]}
     for schema in base["schemas"]:
-        owner = schema["owner"] or base["owner"]
-        owners[schema["name"]] = owner
-        yield Fact("schema", name, schema["name"]), owner if schema["state"] == "present" else None
+        owner = _owner_of(base, schema["name"]) if schema["state"] == "present" else None
+        yield Fact("schema", name, schema["name"]), owner
     yield from ((Fact("extension", name, extension), True) for extension in base["extensions"])
     for grant in base["grants"]:
-        yield from _grant(name, grant, owners.get(grant["schema"], owners["public"]))
+        yield from _grant(name, grant, _owner_of(base, grant["schema"]))
+
+
+def _owner_of(base: Declared, schema: str) -> str:
+    """As far as it is declared; else whoever owns the database."""
+    declared = (each["owner"] for each in base["schemas"] if each["name"] == schema)
+    owner: str = next(declared, "") or base["owner"]
+    return owner
 
 
 def _entrance(base: Declared, visitors: Iterable[str]) -> Iterator[tuple[Fact, frozenset[str]]]:
     """Who gets in: whoever has access to something; everybody only where that is declared."""
-    may: dict[str, frozenset[str]] = {visitor: frozenset({"CONNECT"}) for visitor in visitors}
+    strangers = (visitor for visitor in visitors if visitor != base["owner"])
+    may: dict[str, frozenset[str]] = {visitor: frozenset({"CONNECT"}) for visitor in strangers}
     may[PUBLIC] = CONNECTING if base["public"] else frozenset()
     for grant in base["grants"]:
         gets = CONNECTING if grant["access"] != "none" else frozenset()

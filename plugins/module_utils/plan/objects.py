@@ -220,8 +220,13 @@ def _roles_of(fact: Fact, after: Any) -> set[str]:
     return {fact.holder} - {PUBLIC} if fact.kind == "database privileges" else set()
 
 
+def _plain(name: str) -> str:
+    """Without what PostgreSQL and the C library pass over in names of encodings: UTF-8 is utf8."""
+    return "".join(filter(str.isalnum, name.lower()))
+
+
 def _fixed(before: Database, after: Database) -> Iterator[str]:
     for what in ("encoding", "locale"):
         is_, shall = getattr(before, what), getattr(after, what)
-        if shall and shall.lower() != is_.lower():
+        if shall and _plain(shall) != _plain(is_):
             yield f"its {what} is {is_}, and {shall} can only be chosen when a database is made"

@@ -114,7 +114,12 @@ ON = Fact("table privileges", "shop", "shop", "reports")
             ['ALTER DATABASE "shop" OWNER TO "shop"', 'ALTER DATABASE "shop" CONNECTION LIMIT 9'],
         ),
         (Fact("database", EVIL), Database("shop", -1), None, [f"DROP DATABASE {EVIL_NAME} WITH (FORCE)"]),
-        (Fact("schema", "shop", EVIL), None, "shop", [f'CREATE SCHEMA {EVIL_NAME} AUTHORIZATION "shop"']),
+        (
+            Fact("schema", "shop", EVIL),
+            None,
+            "shop",
+            [f"CREATE SCHEMA IF NOT EXISTS {EVIL_NAME}", f'ALTER SCHEMA {EVIL_NAME} OWNER TO "shop"'],
+        ),
         (Fact("schema", "shop", EVIL), "shop", None, [f"DROP SCHEMA {EVIL_NAME} CASCADE"]),
         (
             Fact("database privileges", "shop"),
@@ -151,5 +156,5 @@ def test_statements(fact, before, after, expected):
 
 def test_an_extension_is_made_where_its_functions_are_found():
     path, create, back = sql(Fact("extension", "shop", "pg_trgm"), None, True)
-    assert create == 'CREATE EXTENSION "pg_trgm" CASCADE'
+    assert create == 'CREATE EXTENSION IF NOT EXISTS "pg_trgm" CASCADE'
     assert (path, back) == ("SET LOCAL search_path TO public", "SET LOCAL search_path TO pg_catalog")

@@ -219,3 +219,14 @@ def test_what_has_no_effect_is_told():
     wished = Step(Fact("schema privileges", "shop", "shop", "readers"), frozenset(), ACCESS["read"][0])
     assert unreached([wished], {}) == [wished]
     assert unreached([wished], {wished.fact: frozenset({"USAGE"})}) == []
+
+
+def test_a_visitor_who_owns_a_database_keeps_what_owners_may():
+    held = [fact for fact in wish_of([], [base("shop")], ["pg_monitor", "shop"]) if fact.kind == "database privileges"]
+    assert {fact.holder for fact in held} == {"", "pg_monitor"}
+
+
+def test_other_spellings_of_an_encoding_are_the_same(world):
+    carry_out(world, plan(world).steps)
+    world.facts[Fact("database", "shop")] = Database("shop", -1, "UTF8", "en_US.utf8")
+    assert plan(world, wish_of([], [base("shop", encoding="utf-8", locale="en_US.UTF-8")], [])).problems == ()
