@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from .program import load
@@ -52,3 +54,19 @@ def test_a_state_that_makes_no_sense_is_no_state(tmp_path, monkeypatch, text):
     state.write_text(text)
     monkeypatch.setattr(guard, "STATE", state)
     assert guard.load().deadline is None
+
+
+def test_one_that_cannot_keep_its_timer_guards_all_the_same(tmp_path, monkeypatch, capsys):
+    class KilledError(Exception):
+        pass
+
+    def kill():
+        raise KilledError
+
+    monkeypatch.setattr(guard, "STATE", tmp_path / "full" / "state.json")
+    monkeypatch.setattr(guard, "kill_unit", kill)
+    pipe, patroni = os.pipe()
+    os.write(patroni, b"Ctimeout=0\n1")
+    with pytest.raises(KilledError):
+        guard.watch(pipe, guard.Guard())
+    assert capsys.readouterr().out.count("cannot keep its timer") == 1
