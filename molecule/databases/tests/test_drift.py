@@ -104,9 +104,8 @@ def test_what_is_declared_for_clients_does_not_hinder_the_run(cluster: Cluster, 
         assert made.ok, made.tail
         again = play(cluster, "databases", **archive(owner))
         assert (again.ok, again.changed) == (True, False), again.tail
-        assert (
-            superuser("SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'kept'", "archive") == owner
-        )
+        kept = "SET statement_timeout TO 0; SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'kept'"
+        assert superuser(kept, "archive") == owner
     for user in ("keeper", "guest"):
         left = play(cluster, "databases", databases_users=[{"name": user, "state": "absent"}], databases_declared=[])
         assert left.ok, left.tail
