@@ -43,7 +43,8 @@ _SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
     # SQL: with quotes, or with dollars; one that a line break cuts off goes to the line's end.
     (
         re.compile(
-            r"(?i)\b(password|identified\s+by|(?:\w+_)?(?:secret|secret_key|access_key|token))(\s+)(?:E|U&)?(?:'(?:''|\\.|[^'\\])*'?|\$(\w*)\$.*?(?:\$\3\$|$)|\"[^\"]*\"?)"
+            r"(?i)\b(password|identified\s+by|(?:\w+_)?(?:secret|secret_key|access_key|token))(\s+)"
+            r"(?:E|U&)?(?:'(?:''|\\.|[^'\\])*'?|\$(\w*)\$.*?(?:\$\3\$|$)|\"[^\"]*\"?)"
         ),
         rf"\1\2'{MARK}'",
     ),
