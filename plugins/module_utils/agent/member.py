@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.server import Duty
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.member_sql import MemberSql
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.owned_file import replace_file
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.primary_conninfo import point_at
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import DeadlineExceeded, RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import wait_until
@@ -102,10 +103,8 @@ class MemberDuties:
     def mark(self, *, lasting: float) -> None:
         """Tell Patroni's before_stop script that a stop within so many seconds is a planned one."""
         expires = time.clock_gettime(time.CLOCK_BOOTTIME) + lasting
-        part = self.handover_mark.with_suffix(".part")
-        part.write_text(f"{expires:.0f}\n")
-        os.chown(part, *_owner(self.handover_mark.parent))  # the script, which Patroni runs, removes it
-        part.replace(self.handover_mark)
+        owner = self.handover_mark.parent.stat()  # the script, which Patroni runs, removes it
+        replace_file(self.handover_mark, f"{expires:.0f}\n", owner=owner, mode=0o644)
 
     def unmark(self) -> None:
         """Take that back."""
@@ -130,8 +129,3 @@ class MemberDuties:
         if not outcome.reached:
             raise DeadlineExceeded(f"waited {seconds:g} s in vain until {what}; seen last: {outcome.last}")
         return outcome.last
-
-
-def _owner(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_uid, found.st_gid

@@ -9,8 +9,6 @@ the cluster forget.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +16,7 @@ from urllib.parse import quote
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.state import FOLDER
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys, Put, Unchanged
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.owned_file import replace_file
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
     MatriarchError,
     NobodyAnswered,
@@ -73,13 +72,7 @@ class Proofs:
     def _write(self, proof: Proof) -> None:
         """For everybody to read, and for the folder's owner to replace, whoever writes it."""
         try:
-            owner = self._path.parent.stat()
-            descriptor, beside = tempfile.mkstemp(prefix=".proof-", dir=self._path.parent)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(proof.to_text())
-                os.fchmod(file.fileno(), 0o644)
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-            Path(beside).replace(self._path)
+            replace_file(self._path, proof.to_text(), owner=self._path.parent.stat(), mode=0o644)
         except OSError as error:
             raise MatriarchError(f"{self._path} could not be written: {error.strerror or error}") from error
 

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from pathlib import Path
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import CommandError, run
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.owned_file import replace_file
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.control_data import ControlData
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.restore_mark import FILE, RestoreMark
@@ -36,15 +36,8 @@ def read_mark(folder: Path) -> RestoreMark | None:
 
 def write_mark(folder: Path, mark: RestoreMark) -> None:
     """Put the mark there in one step, for the directory's owner. Raises MatriarchError."""
-    owner = folder.stat()
-    new = folder / f"{FILE}.new"
     try:
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-            file.write(mark.to_text())
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(folder / FILE)
+        replace_file(folder / FILE, mark.to_text(), owner=folder.stat(), mode=0o600, durable=True)
     except OSError as error:
         raise MatriarchError(f"{folder / FILE} could not be written: {error.strerror or error}") from error
 
@@ -64,12 +57,10 @@ RECOVERY = re.compile(r"\s*(recovery_target\w*|restore_command|recovery_end_comm
 
 def put_signal(folder: Path) -> None:
     """Have PostgreSQL recover from the archive when it starts, and not as a standby. Raises MatriarchError."""
-    owner = folder.stat()
     signal = folder / "recovery.signal"
     try:
         (folder / "standby.signal").unlink(missing_ok=True)
-        signal.touch(mode=0o600)
-        os.chown(signal, owner.st_uid, owner.st_gid)
+        replace_file(signal, "", owner=folder.stat(), mode=0o600, durable=True)
     except OSError as error:
         raise MatriarchError(f"{signal} could not be written: {error.strerror or error}") from error
 
@@ -81,7 +72,8 @@ def forget_recovery(folder: Path) -> None:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [line for line in lines if not RECOVERY.match(line)]
         if kept != lines:
-            path.write_text("".join(kept), encoding="utf-8")  # the same file, so the owner stays
+            found = path.stat()
+            replace_file(path, "".join(kept), owner=found, mode=found.st_mode & 0o7777, durable=True)
     except FileNotFoundError:
         return
     except OSError as error:

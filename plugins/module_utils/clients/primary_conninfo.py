@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
+
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.owned_file import replace_file
 
 LINE = re.compile(r"^(primary_conninfo\s*=\s*)'((?:[^']|'')*)'", re.MULTILINE)
 HOST, PORT = re.compile(r"(?<![a-z])host=\S+"), re.compile(r"(?<![a-z])port=\S+")
@@ -31,9 +32,5 @@ def point_at(configuration: Path, host: str, port: int) -> bool:
     if after == before:
         return False
     found = configuration.stat()
-    part = configuration.with_name(configuration.name + ".part")
-    part.write_text(after, encoding="utf-8")
-    os.chown(part, found.st_uid, found.st_gid)
-    part.chmod(found.st_mode & 0o7777)
-    part.replace(configuration)
+    replace_file(configuration, after, owner=found, mode=found.st_mode & 0o7777)
     return True
