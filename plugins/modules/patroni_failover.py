@@ -279,7 +279,7 @@ def fail_over(clients: list[PatroniClient], candidate: str, seconds: float) -> t
         leads = f"{seen.leader} leads" if seen.leader else "nobody leads"
         raise DeadlineExceeded(
             f"POST /failover on {clients[0].url} for {candidate}: Patroni said {said!r}; {leads}: {seen.told}. "
-            f"Next, on {candidate}: journalctl -u patroni -n 50",
+            f"{'The request stands, and Patroni may still carry it out. ' if begun else ''}Next, on {candidate}: journalctl -u patroni -n 50",
             leader=seen.leader,
             said=said,
         )

@@ -107,7 +107,7 @@ class Switchover:
             return answer
 
     def _flush(self) -> None:
-        plan, patience = self.plan, self.way.hold_seconds
+        plan, patience = self.plan, self.way.hold_seconds / 2  # the change itself needs the rest
         if len(self.crew.of([plan.leader, plan.candidate])) < 2:
             return
         with self.phases.phase("flush"):
@@ -186,9 +186,7 @@ class Switchover:
         problems = [str(seen)] if isinstance(seen, RemoteError) else self._problems(seen)
         leader = seen.leader.name if isinstance(seen, ClusterState) and seen.leader else None
         if leader == self.plan.leader:
-            raise_if_refused(answer)
-            told = f"{leader} still leads; Patroni's answer: {words_of(answer)}"
-            raise Refused(f"{told}. Next: journalctl -u patroni on {leader}")
+            raise self._old_leader_stays(answer)
         if leader not in (None, self.plan.candidate):
             told = f"{leader} leads now instead of {self.plan.candidate}; Patroni's answer: {words_of(answer)}"
             raise MatriarchError(f"{told}. Next: ansible-playbook status.yml")
@@ -198,6 +196,18 @@ class Switchover:
                 "Next: ansible-playbook status.yml"
             )
         return seen
+
+    def _old_leader_stays(self, answer: Future[Accepted]) -> MatriarchError:
+        """Only what Patroni denied has not begun, and will not."""
+        raise_if_refused(answer)
+        leader = self.plan.leader
+        told, next_step = f"{leader} leads; Patroni's answer: {words_of(answer)}", f"journalctl -u patroni on {leader}"
+        if was_denied(answer):
+            return Refused(f"{told}. Next: {next_step}")
+        if answer.done() and answer.exception() is None:
+            return MatriarchError(f"{told}; so leadership has gone back. Next: {next_step}")
+        may = "The request stands, and Patroni may still carry it out"
+        return DeadlineExceeded(f"{told}. {may}. Next: ansible-playbook status.yml, and {next_step}")
 
     def _is_over(self, state: ClusterState | RemoteError, answer: Future[Accepted]) -> bool:
         if isinstance(state, RemoteError) or state.leader is None:

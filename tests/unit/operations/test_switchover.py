@@ -160,7 +160,7 @@ def test_everything_has_its_order(agents):
 def test_what_the_agents_are_told(agents):
     Run(agents)()
     told = agents.told
-    assert told["pg2", "await_flushed"] == {"position": FLUSHED, "patience": 5.0}
+    assert told["pg2", "await_flushed"] == {"position": FLUSHED, "patience": 2.5}
     assert told["pg3", "follow"] == {"host": "pg2", "port": 5432}
     assert told["pg1", "route"] == {"new": "pg2", "old": "pg1"}
     assert told["pg1", "hold"] == {"pools": ["rw"], "patience": 1.0}
@@ -233,18 +233,24 @@ def test_status_unknown_and_then_the_candidate_leads(agents):
     assert agents.left_behind() == {}
 
 
-def test_status_unknown_and_the_old_leader_stays(agents):
+def test_status_unknown_and_the_old_leader_stays_says_that_it_may_still_happen(agents):
     agents.outcome = refusal(503, "Switchover status unknown")
-    told = Run(agents, SOON, seen=(OLD,)).expect(Refused)
-    assert "pg1 still leads; Patroni's answer: POST /switchover on https://pg1:8008: HTTP 503" in told
-    assert told.endswith("Next: journalctl -u patroni on pg1")
+    told = Run(agents, SOON, seen=(OLD,)).expect(DeadlineExceeded)
+    assert "pg1 leads; Patroni's answer: POST /switchover on https://pg1:8008: HTTP 503" in told
+    assert "The request stands, and Patroni may still carry it out. Next: " in told
+
+
+def test_an_old_leader_that_leads_again_is_told(agents):
+    agents.outcome = lambda: Accepted(200, 'Successfully switched over to "pg2"')
+    told = Run(agents, SOON, seen=(OLD,)).expect(MatriarchError)
+    assert told.startswith("pg1 leads; Patroni's answer: Successfully switched over to \"pg2\"; so leadership has gone")
 
 
 def test_when_patroni_says_that_it_failed_nobody_waits_for_what_will_not_come(agents):
     agents.outcome = refusal(503, "Switchover failed")
     told = Run(agents, SOON, seen=(OLD, NEW)).expect(Refused)
     assert (
-        "pg1 still leads; Patroni's answer: POST /switchover on https://pg1:8008: HTTP 503: Switchover failed" in told
+        "pg1 leads; Patroni's answer: POST /switchover on https://pg1:8008: HTTP 503: Switchover failed" in told
     )
 
 
