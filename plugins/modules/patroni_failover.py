@@ -276,10 +276,11 @@ def fail_over(clients: list[PatroniClient], candidate: str, seconds: float) -> t
     left = seconds - (clock.now() - start) if begun else 0.0
     seen = wait_until(lambda: look(clients), lambda seen: seen.serves, seconds=left, interval=0.5).last
     if not seen.serves or seen.leader != candidate:
+        stands = "The request stands, and Patroni may still carry it out. " if begun else ""
         leads = f"{seen.leader} leads" if seen.leader else "nobody leads"
         raise DeadlineExceeded(
             f"POST /failover on {clients[0].url} for {candidate}: Patroni said {said!r}; {leads}: {seen.told}. "
-            f"{'The request stands, and Patroni may still carry it out. ' if begun else ''}Next, on {candidate}: journalctl -u patroni -n 50",
+            f"{stands}Next, on {candidate}: journalctl -u patroni -n 50",
             leader=seen.leader,
             said=said,
         )

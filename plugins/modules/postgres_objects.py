@@ -238,7 +238,7 @@ problems:
   elements: str
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -256,10 +256,11 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.objects i
     ObjectsPlan,
     Step,
     plan_objects,
-    unreached,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.objects_words import action, difference, named
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import wait_until
+
+PASSES = 3  # one is enough, but for a change of owners
 
 NAME = {"type": "str", "required": True}
 STATE = {"type": "str", "choices": ["present", "absent"], "default": "present"}
@@ -332,17 +333,25 @@ class Attempt:
 
 
 def attempt(params: Mapping[str, Any], wish: Facts, progress: Progress | None) -> Attempt:
-    """Read, plan, apply unless there is no progress to be made, verify."""
+    """Read and plan; with progress to be made, apply until another look finds nothing left."""
     try:
         with ObjectsSql(params["socket_directory"], params["port"]) as sql:
-            if progress is not None:
-                sql.lock()
-            plan = accepted(plan_objects(sql.found(list(wish)), wish, allowed(params, progress is None)))
-            if progress is not None and plan.steps:
-                apply(sql, plan, progress)
-            return Attempt(plan)
+            if progress is None:
+                return Attempt(look(sql, params, wish, progress))
+            sql.lock()
+            return Attempt(settle(sql, lambda: look(sql, params, wish, progress), progress))
     except LeaderGone as error:
         return Attempt(gone=error.reason)
+
+
+def look(sql: ObjectsSql, params: Mapping[str, Any], wish: Facts, progress: Progress | None) -> ObjectsPlan:
+    """What is left to do. Raises Refused where nothing was done yet, MatriarchError after that."""
+    plan = plan_objects(sql.found(list(wish)), wish, allowed(params, progress is None))
+    if plan.problems:
+        refused = not (progress and progress.done)
+        why, kind = "; ".join(plan.problems), Refused if refused else MatriarchError
+        raise kind(f"Nothing{'' if refused else ' more'} was changed: {why}", problems=list(plan.problems))
+    return plan
 
 
 def allowed(params: Mapping[str, Any], only_looks: bool) -> Allowed:
@@ -350,24 +359,22 @@ def allowed(params: Mapping[str, Any], only_looks: bool) -> Allowed:
     return Allowed(params["drop"], params["preloads"], params["installs"] if only_looks else ())
 
 
-def accepted(plan: ObjectsPlan) -> ObjectsPlan:
-    """Raises Refused for a plan that has problems."""
-    if plan.problems:
-        raise Refused(f"Nothing was changed: {'; '.join(plan.problems)}", problems=list(plan.problems))
-    return plan
-
-
-def apply(sql: ObjectsSql, plan: ObjectsPlan, progress: Progress) -> None:
-    """Take all steps, and see that they had their effect."""
-    for batch in batches(plan.steps):
-        sql.do(batch)
-        progress.done += batch
-    facts = sql.found([step.fact for step in plan.steps]).facts
-    if missed := unreached(plan.steps, facts):
+def settle(sql: ObjectsSql, look_again: Callable[[], ObjectsPlan], progress: Progress) -> ObjectsPlan:
+    """Take all steps, and look again: with a database PostgreSQL hands over what its former owner could do, too."""
+    plan = look_again()
+    for _pass in range(PASSES):
+        if not plan.steps:
+            return plan
+        for batch in batches(plan.steps):
+            sql.do(batch)
+            progress.done += batch
+        plan = look_again()
+    if plan.steps:
         raise MatriarchError(
-            f"PostgreSQL took every statement, and does not show: {'; '.join(named(step.fact) for step in missed)}. "
+            f"PostgreSQL took every statement, and does not show: {'; '.join(named(s.fact) for s in plan.steps)}. "
             "Next: look for somebody else who changes them"
         )
+    return plan
 
 
 def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:

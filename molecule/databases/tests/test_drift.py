@@ -115,6 +115,7 @@ def test_what_is_declared_for_clients_does_not_hinder_the_run(cluster: Cluster, 
 
 
 def archive(owner: str) -> dict[str, Any]:
+    readers = [{"to": "keeper", "schema": "kept", "access": "read"}] if owner != "keeper" else []
     return {
         "databases_users": [{"name": "keeper"}, {"name": "guest"}],
         "databases_declared": [
@@ -125,7 +126,7 @@ def archive(owner: str) -> dict[str, Any]:
                 "settings": {"default_transaction_read_only": True, "statement_timeout": "1ms"},
                 "schemas": [{"name": "kept"}, {"name": "public"}],
                 "extensions": ["plpgsql", "pg_trgm"],
-                "grants": [{"to": "guest", "schema": "kept", "access": "write"}],
+                "grants": [{"to": "guest", "schema": "kept", "access": "write"}, *readers],
             }
         ],
     }

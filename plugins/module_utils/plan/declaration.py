@@ -53,7 +53,7 @@ def problems(users: Sequence[Declared], databases: Sequence[Declared], reserved:
     return [
         *_twice("the user", users),
         *_twice("the database", databases),
-        *(f"the user {_shown(user['name'])}: {why}" for user in users for why in _bad_user(user["name"], kept)),
+        *(f"the user {_shown(user['name'])}: {why}" for user in users for why in _bad_user(user, kept)),
         *(f"the database {_shown(base['name'])}: {why}" for base in databases for why in _bad_database(base)),
     ]
 
@@ -64,8 +64,10 @@ def _twice(what: str, declared: Sequence[Declared]) -> Iterator[str]:
             yield f"{what} {_shown(name)} is declared {times} times"
 
 
-def _bad_user(name: str, kept: set[str]) -> Iterator[str]:
+def _bad_user(user: Declared, kept: set[str]) -> Iterator[str]:
+    name = user["name"]
     yield from _bad_name(name)
+    yield from _without_value(user["settings"])
     if name in kept or name.startswith("pg_"):
         yield "this name is the cluster's, or PostgreSQL's own"
 
@@ -76,6 +78,7 @@ def _bad_database(base: Declared) -> Iterator[str]:
         yield "this one is PostgreSQL's own"
     if base["state"] == "present" and not base["owner"]:
         yield "it has no 'owner'"
+    yield from _without_value(base["settings"])
     for schema in base["schemas"]:
         yield from (f"the schema {_shown(schema['name'])}: {why}" for why in _bad_name(schema["name"]))
     for grant in base["grants"]:
@@ -86,6 +89,10 @@ def _bad_database(base: Declared) -> Iterator[str]:
     for (to, schema), times in pairs.items():
         if times > 1:
             yield f"{times} 'grants' to {_shown(to)} in the schema {_shown(schema)}"
+
+
+def _without_value(settings: Declared) -> Iterator[str]:
+    yield from (f"'settings': {_shown(name)} has no value" for name, value in settings.items() if value is None)
 
 
 def _bad_name(name: str) -> Iterator[str]:

@@ -85,11 +85,6 @@ def plan_objects(found: Found, wish: Facts, allowed: Allowed) -> ObjectsPlan:
     return ObjectsPlan(tuple(due), tuple(waiting), tuple(dict.fromkeys(problems)))
 
 
-def unreached(steps: Collection[Step], facts: Facts) -> list[Step]:
-    """Steps whose outcome cannot be seen."""
-    return [step for step in steps if not satisfies(step.fact, facts.get(step.fact), step.after)]
-
-
 def satisfies(fact: Fact, before: Any, after: Any) -> bool:
     """Whether what is found is what is wished."""
     if fact.kind in ON_RELATIONS:
@@ -217,7 +212,8 @@ def _roles_of(fact: Fact, after: Any) -> set[str]:
         return {after}
     if isinstance(after, Database):
         return {after.owner}
-    return {fact.holder} - {PUBLIC} if fact.kind == "database privileges" else set()
+    # To have no access, somebody need not exist.
+    return {fact.holder} - {PUBLIC} if fact.kind == "database privileges" and after else set()
 
 
 def _plain(name: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.objects_sql import LeaderGone
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.objects import Fact
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.objects import Fact, Role
 from ansible_collections.matriarch.pgcluster.plugins.modules import postgres_objects
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.objects import FakeObjects
 
@@ -119,6 +119,38 @@ def test_a_refusal_changes_nothing(ask, world):
 def test_a_bad_declaration_is_refused_before_anybody_is_asked(ask, monkeypatch):
     monkeypatch.delattr(postgres_objects, "ObjectsSql")
     assert "has 64" in ask(users=[{"name": "x" * 64}])["msg"]
+
+
+def test_what_a_step_undid_is_done_again_in_the_same_run(ask, world, monkeypatch):
+    owner, entrance = Fact("database", "shop"), Fact("database privileges", "shop", holder="guest")
+    do = world.do
+
+    def hand_over(step):
+        do(step)
+        if step.fact == owner and step.before is not None:
+            world.facts.pop(entrance)  # it goes over to the new owner, as in ALTER DATABASE OWNER
+
+    ask()
+    world.facts[entrance] = frozenset({"CONNECT", "TEMPORARY"})
+    monkeypatch.setattr(world, "do", hand_over)
+    users = [*DECLARED["users"], {"name": "guest"}, {"name": "heir"}]
+    grants = [{"to": "guest", "schema": "kept", "access": "read"}]
+    base = {"name": "shop", "owner": "heir", "schemas": [{"name": "kept"}], "grants": grants}
+    told = ask(users=users, databases=[base])
+    assert told["actions"][-1] == "make database shop, privileges of guest"
+    assert ask(users=users, databases=[base])["changed"] is False
+
+
+def test_a_problem_in_the_middle_is_not_called_a_refusal(ask, world, sql, monkeypatch):
+    def lose_the_owner(batch):
+        FakeSql.do(sql, batch)
+        world.facts.pop(Fact("role", name="keeper"), None)
+
+    world.facts[Fact("role", name="keeper")] = Role(True, -1, "")
+    monkeypatch.setattr(sql, "do", lose_the_owner)
+    told = ask(users=[], databases=[{"name": "shop", "owner": "keeper"}])
+    assert told["msg"] == "Nothing more was changed: database shop: there is no user keeper, and none is declared"
+    assert "refused" not in told
 
 
 def test_what_has_no_effect_is_an_error(ask, sql):

@@ -243,15 +243,13 @@ def test_status_unknown_and_the_old_leader_stays_says_that_it_may_still_happen(a
 def test_an_old_leader_that_leads_again_is_told(agents):
     agents.outcome = lambda: Accepted(200, 'Successfully switched over to "pg2"')
     told = Run(agents, SOON, seen=(OLD,)).expect(MatriarchError)
-    assert told.startswith("pg1 leads; Patroni's answer: Successfully switched over to \"pg2\"; so leadership has gone")
+    assert told.startswith('pg1 leads; Patroni\'s answer: Successfully switched over to "pg2"; so leadership has gone')
 
 
 def test_when_patroni_says_that_it_failed_nobody_waits_for_what_will_not_come(agents):
     agents.outcome = refusal(503, "Switchover failed")
     told = Run(agents, SOON, seen=(OLD, NEW)).expect(Refused)
-    assert (
-        "pg1 leads; Patroni's answer: POST /switchover on https://pg1:8008: HTTP 503: Switchover failed" in told
-    )
+    assert "pg1 leads; Patroni's answer: POST /switchover on https://pg1:8008: HTTP 503: Switchover failed" in told
 
 
 def test_a_request_without_an_answer_may_have_been_heard(agents):

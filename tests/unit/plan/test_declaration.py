@@ -8,7 +8,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.declarati
 
 
 def base(name, **told):
-    return {"name": name, "state": "present", "owner": "shop", "schemas": [], "grants": [], **told}
+    return {"name": name, "state": "present", "owner": "shop", "settings": {}, "schemas": [], "grants": [], **told}
 
 
 GRANT = {"to": "reports", "schema": "public", "access": "read"}
@@ -37,18 +37,26 @@ GRANT = {"to": "reports", "schema": "public", "access": "read"}
             "'grants' name reports, who owns the schema",
         ),
         ([], [base("a", grants=[GRANT, GRANT])], "2 'grants' to reports in the schema public"),
+        (["unset"], [], "the user unset: 'settings': work_mem has no value"),
+        ([], [base("a", settings={"search_path": None})], "the database a: 'settings': search_path has no value"),
         (['o"dd'], [base('o"dd', owner="")], "the database 'o\"dd'"),
     ],
 )
 def test_what_makes_no_sense(users, databases, reason):
-    assert reason in "; ".join(problems([{"name": name} for name in users], databases, ["replicator"]))
+    declared = [{"name": name, "settings": {"work_mem": None} if name == "unset" else {}} for name in users]
+    assert reason in "; ".join(problems(declared, databases, ["replicator"]))
 
 
 def test_what_makes_sense():
     hostile = ["a b", 'o"dd', "%s", "{{ x }}", "two\nlines", "user", "ü" * 31, "x" * 63]
     databases = [base(name, schemas=[{"name": name}], grants=[GRANT]) for name in hostile]
     assert (
-        problems([{"name": name} for name in hostile], [*databases, base("gone", state="absent", owner="")], []) == []
+        problems(
+            [{"name": name, "settings": {}} for name in hostile],
+            [*databases, base("gone", state="absent", owner="")],
+            [],
+        )
+        == []
     )
 
 

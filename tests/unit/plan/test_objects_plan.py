@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.objects_sql import batches
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.objects import Database, Fact, Role, Spread
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.declaration import ACCESS, wish_of
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.declaration import wish_of
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.objects import (
     Allowed,
-    Step,
     plan_objects,
-    unreached,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.objects_words import difference
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.objects import FakeObjects
@@ -78,7 +76,6 @@ def test_all_is_made_and_then_nothing_is_left(world):
     first = plan(world)
     assert first.problems == ()
     carry_out(world, first.steps)
-    assert unreached(first.steps, world.facts) == []
     assert plan(world).steps == ()
 
 
@@ -205,6 +202,18 @@ def test_check_mode_foresees_packages(world):
     assert "does not have its files" in refused(world, wish)
 
 
+@pytest.mark.parametrize("existed", [True, False])
+def test_a_user_who_goes_may_be_named_as_one_without_access(world, existed):
+    if existed:
+        carry_out(world, plan(world).steps)
+    users = [user("shop"), user("reports", state="absent")]
+    wish = wish_of(users, [base("shop", grants=[grant("reports", "none")])], [])
+    made = plan(world, wish)
+    assert made.problems == ()
+    carry_out(world, made.steps)
+    assert plan(world, wish).steps == ()
+
+
 def test_no_verifier_is_said(world):
     old = Role(True, -1, "SCRAM-SHA-256$4096:of:another")
     said = difference(Fact("role", name="shop"), old, Role(True, -1, VERIFIER))
@@ -213,12 +222,6 @@ def test_no_verifier_is_said(world):
         "user shop: login, any number of connections, password as declared\n",
     )
     assert "SCRAM" not in repr(old)
-
-
-def test_what_has_no_effect_is_told():
-    wished = Step(Fact("schema privileges", "shop", "shop", "readers"), frozenset(), ACCESS["read"][0])
-    assert unreached([wished], {}) == [wished]
-    assert unreached([wished], {wished.fact: frozenset({"USAGE"})}) == []
 
 
 def test_a_visitor_who_owns_a_database_keeps_what_owners_may():
