@@ -24,6 +24,7 @@ FORBIDDEN = {
 HARMLESS = ("required", "password: scram")
 INVENTORIES = sorted(path for path in (ROOT / "inventories").iterdir() if path.is_dir())
 MODULES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("[a-z]*.py"))
+FILTERS = sorted(path.stem for path in (ROOT / "plugins" / "filter").glob("*.yml"))
 
 
 @functools.cache
@@ -64,9 +65,9 @@ def all_groups(groups):
         yield from all_groups((group or {}).get("children"))
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_the_readme_names_every_module(module):
-    assert f"`{module}`" in (ROOT / "README.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("plugin", [*MODULES, *FILTERS])
+def test_the_readme_names_every_module_and_filter(plugin):
+    assert f"`{plugin}`" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_versions_agree():
