@@ -34,7 +34,9 @@ class Redactor:
     def _tree(self, value: Any, name: str = "") -> tuple[Any, int]:
         """The same for what JSON says: everything below a secret's name is taken out, numbers, too."""
         if isinstance(value, dict):
-            parts = {key: self._tree(each, name if is_secret(name) else str(key)) for key, each in value.items()}
+            parts = {
+                key: self._tree(each, name if is_secret(name) else _called(value, key)) for key, each in value.items()
+            }
             return {key: part for key, (part, _found) in parts.items()}, sum(found for _part, found in parts.values())
         if isinstance(value, list):
             items = [self._tree(each, name) for each in value]
@@ -44,6 +46,12 @@ class Redactor:
         if isinstance(value, str):
             return _lines(value)
         return value, 0
+
+
+def _called(pair: dict[str, Any], key: str) -> str:
+    """What a value is called: by its key, or beside it, as in {"name": "password", "value": "..."}."""
+    beside = pair.get("name", pair.get("key")) if key in ("value", "setting") else None
+    return beside if isinstance(beside, str) else str(key)
 
 
 def _json(text: str) -> Any:

@@ -106,6 +106,16 @@ def test_keys_of_a_storage_are_known_by_their_form() -> None:
     assert (redacted, removed) == ("asked as <removed>, then as <removed>", 1)
 
 
+def test_a_name_beside_a_value_tells_what_it_is() -> None:
+    pairs = [
+        {"name": "db_password", "value": "planted"},
+        {"key": "lag", "value": 7},
+        {"name": "api_token", "setting": "x1"},
+    ]
+    redacted = json.loads(Redactor().text(json.dumps(pairs))[0])
+    assert [pair.get("value", pair.get("setting")) for pair in redacted] == ["<removed>", 7, "<removed>"]
+
+
 def test_json_stays_json() -> None:
     redacted, _found = Redactor().text(
         json.dumps({"token": 12345, "secrets": {"a": ["b"]}, "lag": 7, "off": {"key": None}})
