@@ -36,6 +36,12 @@ FORMER = "patroni.service has started before its program was changed"
 # The kernel's own boot is this machine's.
 BOOTED = "systemctl show --timestamp=unix --property=UserspaceTimestamp --value"
 
+ADD_A_UNIT_THAT_FAILS = """
+printf '[Service]\\nType=oneshot\\nExecStart=/bin/false\\n[Install]\\nWantedBy=multi-user.target\\n' \
+    > /etc/systemd/system/matriarch-fails.service
+systemctl enable -q matriarch-fails
+"""
+
 pytestmark = [pytest.mark.usefixtures("whole"), thorough]
 
 
@@ -192,8 +198,13 @@ def test_an_update_restarts_patroni_where_its_program_has_changed(
 def test_every_host_is_rebooted(
     connect: Connect, cluster: Cluster, lab: Lab, login: Login, database: str, left_behind: LeftBehind
 ) -> None:
-    """Clients of the very pooler that goes down with its host have to connect again; they lose nothing by that."""
+    """Clients of the very pooler that goes down with its host have to connect again; they lose nothing by that.
+
+    Neither does a unit that fails at each boot, and is none of ours.
+    """
     before = booted(login, cluster)
+    failing = login(cluster.machines[0])
+    failing.check_output(ADD_A_UNIT_THAT_FAILS)
     with Load(connect, cluster, database) as load:
         outcome = reboot_every_host(cluster, lab)
         assert outcome.ok, outcome.tail
@@ -201,6 +212,10 @@ def test_every_host_is_rebooted(
         load.await_everybody(NOTICED_SECONDS)
     assert load.lost() == set(), load
     assert [name for name, since in booted(login, cluster).items() if since == before[name]] == []
+    assert failing.run("systemctl is-system-running").stdout.strip() == "degraded"
+    failing.check_output(
+        "systemctl disable -q matriarch-fails; systemctl reset-failed; rm /etc/systemd/system/matriarch-fails.service"
+    )
     eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
     assert left_behind() == []
 
