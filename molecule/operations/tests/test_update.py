@@ -109,9 +109,9 @@ def test_what_happens_during_the_installing_keeps_the_host_from_being_restarted(
     stopped = run.finish()
     assert not stopped.ok
     assert told.format(leads=leads.name, in_turn=in_turn.name) in stopped.said, stopped.tail
-    assert started(connect, cluster)[in_turn.name] == before[in_turn.name]
     login(leads).check_output("systemctl start patroni")
     eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
+    assert started(connect, cluster)[in_turn.name] == before[in_turn.name]
     rest = play(cluster, "rolling_update", **outdated)
     assert rest.ok, rest.tail
     assert versions(cluster, login) == {"2"}
