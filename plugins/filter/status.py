@@ -23,6 +23,7 @@ REPORT = frozenset(
     {
         "poolers",
         "haproxy",
+        "has_virtual_address",
         "certificates",
         "volumes",
         "postgres",
@@ -56,7 +57,7 @@ def _own_part(report: dict[str, Any] | None, does: Mapping[str, bool]) -> dict[s
         return None
     left_out: dict[str, Any] = {
         **({} if does["postgres"] else OF_A_MEMBER),
-        **({} if does["proxy"] else {"haproxy": None, "poolers": {}}),
+        **({} if does["proxy"] else {"haproxy": None, "poolers": {}, "has_virtual_address": None}),
     }
     if not does["postgres"] and not does["proxy"]:
         left_out["units"] = {unit: state for unit, state in report["units"].items() if unit == "etcd.service"}

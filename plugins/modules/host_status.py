@@ -24,6 +24,9 @@ options:
   haproxy_socket:
     description: Path of HAProxy's admin socket; not asked unless given.
     type: path
+  virtual_address:
+    description: An address that one of several hosts carries; not looked for unless given.
+    type: str
   certificates:
     description: Paths of the certificates, in PEM, whose end is wanted.
     type: list
@@ -126,6 +129,10 @@ haproxy:
     seconds_since_change:
       description: Since it last went up or down.
       type: int
+has_virtual_address:
+  description: Whether this host carries O(virtual_address) now; null when it was not looked for.
+  returned: success
+  type: bool
 certificates:
   description: The certificates that could be read.
   returned: success
@@ -309,6 +316,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -331,6 +339,7 @@ ARCHIVE_SECONDS = 10.0
 ARGUMENTS: dict[str, Any] = {
     "poolers": {"type": "dict", "default": {}},
     "haproxy_socket": {"type": "path"},
+    "virtual_address": {"type": "str"},
     "certificates": {"type": "list", "elements": "path", "default": []},
     "volumes": {"type": "dict", "default": {}},
     "postgres_socket": {"type": "path"},
@@ -402,6 +411,10 @@ def certificate(path: str) -> dict[str, Any]:
     }
 
 
+def carries(address: str) -> bool:
+    return any(each.partition("/")[0] == address for each in chain.from_iterable(host_system.interfaces().values()))
+
+
 def units(names: list[str]) -> dict[str, str | None]:
     found = host_system.units(names)
     return {name: "not-found" if unit["load"] == "not-found" else unit["active"] for name, unit in found.items()}
@@ -411,11 +424,12 @@ def run(params: Mapping[str, Any]) -> dict[str, Any]:
     """Ask every part that was given."""
     survey = Survey()
     ask, proxy, socket = survey.ask, params["haproxy_socket"], params["postgres_socket"]
-    settings, port = params["backup_settings"], params["postgres_port"]
+    settings, port, address = params["backup_settings"], params["postgres_port"], params["virtual_address"]
     certificates = [ask(f"certificate {path}", partial(certificate, path)) for path in params["certificates"]]
     return {
         "poolers": {name: ask(f"pooler {name}", partial(pooler, where)) for name, where in params["poolers"].items()},
         "haproxy": ask("haproxy", partial(haproxy, proxy)) if proxy else None,
+        "has_virtual_address": ask("addresses", partial(carries, address)) if address else None,
         "certificates": [each for each in certificates if each],
         "volumes": ask("volumes", partial(volumes, params["volumes"])) or [],
         "postgres": ask("postgres", partial(postgres, socket, port)) if socket else None,

@@ -55,9 +55,9 @@ class Proxy:
         return tuple(backend for backend in carried if not self._up(backend))
 
     @property
-    def taken_out(self) -> tuple[str, ...]:
+    def taken_out(self) -> tuple[Server, ...]:
         """The servers that somebody took out of a backend."""
-        return tuple(dict.fromkeys(s.name for s in self.servers if s.status.startswith(("DRAIN", "MAINT"))))
+        return tuple(server for server in self.servers if server.status.startswith(("DRAIN", "MAINT")))
 
     def _up(self, backend: str) -> tuple[str, ...]:
         return tuple(s.name for s in self.servers if s.backend == backend and s.is_up)
@@ -113,14 +113,15 @@ class HostReport:
     """What a host is for (etcd, postgres, proxy), and what it told; a silent one told nothing.
 
     `instance`, `proxy`, `backups` and `following` are None where they were not asked, or there are none. `problems` are
-    what else could not be found out. `outdated_units` run a program that has changed since. `told` is the report as it
-    came.
+    what else could not be found out. `outdated_units` run a program that has changed since. `has_virtual_address` is
+    None where there is none. `told` is the report as it came.
     """
 
     groups: tuple[str, ...]
     answers: bool = False
     proxy: Proxy | None = None
     poolers: tuple[Pooler, ...] = ()
+    has_virtual_address: bool | None = None
     certificates: tuple[Certificate, ...] = ()
     volumes: tuple[Volume, ...] = ()
     instance: Instance | None = None
@@ -153,6 +154,7 @@ def _host(host: Mapping[str, Any]) -> HostReport:
         answers=True,
         proxy=_proxy(told["haproxy"], reasons),
         poolers=poolers,
+        has_virtual_address=told["has_virtual_address"],
         certificates=tuple(Certificate(c["path"], c["days_left"], c["not_after"]) for c in told["certificates"]),
         volumes=tuple(map(Volume.parse, told["volumes"])),
         instance=_instance(told["postgres"]) if told["postgres"] else None,

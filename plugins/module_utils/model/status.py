@@ -183,6 +183,13 @@ class Status:
         """The proxies of the hosts that answer."""
         return ((name, host.proxy) for name, host in self.hosts.items() if host.proxy)
 
+    def carriers(self) -> tuple[str, ...] | None:
+        """Who carries the virtual address, of the hosts that answer; None where it has none, or nobody could tell."""
+        told = {
+            name: host.has_virtual_address for name, host in self.hosts.items() if host.has_virtual_address is not None
+        }
+        return tuple(name for name, has in told.items() if has) if told else None
+
     def poolers(self) -> Iterator[tuple[str, Pooler]]:
         """The poolers of the hosts that answer."""
         return ((name, pooler) for name, host in self.hosts.items() for pooler in host.poolers)

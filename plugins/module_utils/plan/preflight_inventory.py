@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface, ip_network
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, ip_address, ip_network
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.preflight import CLUSTER, Case, Problem
 
@@ -35,19 +35,19 @@ def names(case: Case) -> Iterator[Problem]:
 def addresses(case: Case) -> Iterator[Problem]:
     alone = len(case.wish.addresses) == 1
     for name, text in case.wish.addresses.items():
-        remedy = "set pgcluster_address to the IP address at which the other hosts reach this one"
+        remedy = "set pgcluster_address to the IPv4 address at which the other hosts reach this one"
         address = _ip(text)
         if not text:
             yield Problem(name, "address_missing", "the host has no address", remedy)
-        elif address is None:
-            yield Problem(name, "address_invalid", f"its address {text!r} is not an IP address", remedy)
+        elif not isinstance(address, IPv4Address):
+            yield Problem(name, "address_invalid", f"its address {text!r} is not an IPv4 address", remedy)
         elif address.is_unspecified or address.is_multicast or (address.is_loopback and not alone):
             yield Problem(name, "address_unusable", f"no other host can reach it at {text}", remedy)
         else:
             yield from _foreign_address(case, name, address)
 
 
-def _foreign_address(case: Case, name: str, address: IPv4Address | IPv6Address) -> Iterator[Problem]:
+def _foreign_address(case: Case, name: str, address: IPv4Address) -> Iterator[Problem]:
     host = case.hosts.get(name)
     if host is None or host.addresses is None:
         return
@@ -93,9 +93,9 @@ def virtual_address(case: Case) -> Iterator[Problem]:
     if not case.wish.vip:
         return
     try:
-        vip = ip_interface(case.wish.vip).ip
+        vip = IPv4Interface(case.wish.vip).ip
     except ValueError:
-        problem = f"pgcluster_vip {case.wish.vip!r} is not an IP address"
+        problem = f"pgcluster_vip {case.wish.vip!r} is not an IPv4 address"
         yield Problem(
             CLUSTER, "vip_invalid", problem, "give a free address of the proxies' network, such as 10.0.0.9/24"
         )
@@ -165,15 +165,23 @@ def client_networks(case: Case) -> Iterator[Problem]:
         problem = "pgcluster_client_networks is empty: no application may log in"
         yield Problem(CLUSTER, "client_networks_none", problem, "list the applications' networks in it", "warn")
     for text in case.wish.client_networks:
-        try:
-            everybody = ip_network(text, strict=False).prefixlen == 0
-        except ValueError:
-            problem = f"{text!r} in pgcluster_client_networks is not a network"
-            yield Problem(CLUSTER, "client_network_invalid", problem, "write it as 10.0.0.0/24")
-            continue
-        if everybody:
-            problem = f"{text} in pgcluster_client_networks lets the whole world try passwords"
-            yield Problem(CLUSTER, "client_network_open", problem, "list the applications' networks instead", "warn")
+        yield from _client_network(text)
+
+
+def _client_network(text: str) -> Iterator[Problem]:
+    """PostgreSQL does not start with an address alone, and PgBouncer compares clients with the network as it stands."""
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        problem = f"{text!r} in pgcluster_client_networks is not a network"
+        yield Problem(CLUSTER, "client_network_invalid", problem, "write it as 10.0.0.0/24")
+        return
+    if str(network) != text:
+        problem = f"{text!r} in pgcluster_client_networks is not written as PostgreSQL and PgBouncer read networks"
+        yield Problem(CLUSTER, "client_network_invalid", problem, f"write it as {network}")
+    elif network.prefixlen == 0:
+        problem = f"{text} in pgcluster_client_networks lets the whole world try passwords"
+        yield Problem(CLUSTER, "client_network_open", problem, "list the applications' networks instead", "warn")
 
 
 def port_conflicts(case: Case) -> Iterator[Problem]:

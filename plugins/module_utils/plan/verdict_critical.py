@@ -89,6 +89,13 @@ def no_way_to_the_leader(status: Status) -> Iterator[Finding]:
         yield Finding(CLUSTER, "no proxy has a way to a leader", journal("haproxy", reached or expected))
 
 
+def nobody_has_the_virtual_address(status: Status) -> Iterator[Finding]:
+    """As long as all proxies answer: one that is silent may have it."""
+    proxies = status.hosts_of("proxy")
+    if status.carriers() == () and not any(status.is_silent(name) for name in proxies):
+        yield Finding(CLUSTER, "no proxy carries the virtual address", journal("keepalived", proxies))
+
+
 def expired_certificates(status: Status) -> Iterator[Finding]:
     for host, certificate in status.certificates():
         if certificate.days_left <= 0:
@@ -104,5 +111,6 @@ RULES = (
     several_primaries,
     commits_wait_in_vain,
     no_way_to_the_leader,
+    nobody_has_the_virtual_address,
     expired_certificates,
 )

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Finding, Status
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.pooler import resume_command
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proxy import undrain_command
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import CLUSTER, Finding, Status
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.remedies import (
     bring_back,
     clone_again,
@@ -49,16 +52,24 @@ def proxies_that_see_another_leader(status: Status) -> Iterator[Finding]:
 
 def proxies_without_replicas(status: Status) -> Iterator[Finding]:
     for host, proxy in status.proxies():
-        if not proxy.error and not proxy.replicas and any(m.is_up for m in status.standbys()):
+        readable = [m for m in status.standbys() if m.is_up and not m.tags.get("noloadbalance")]
+        if not proxy.error and not proxy.replicas and readable:
             yield Finding(host, "its HAProxy has no replica for reads", journal("haproxy", [host]))
 
 
 def servers_taken_out(status: Status) -> Iterator[Finding]:
     """Drained or in maintenance, by hand or by an operation that did not end."""
     for host, proxy in status.proxies():
-        for name in proxy.taken_out:
-            problem = f"its HAProxy gives {name} no new connections: somebody took it out"
-            yield Finding(host, problem, restart("haproxy", host))
+        for server in proxy.taken_out:
+            problem = f"its HAProxy gives {server.name} no new connections: somebody took it out"
+            yield Finding(host, problem, f"{shlex.join(undrain_command(server.backend, server.name))}, on {host}")
+
+
+def several_have_the_virtual_address(status: Status) -> Iterator[Finding]:
+    """Where they do not hear each other: VRRP, protocol 112, may be blocked between them."""
+    carriers = status.carriers() or ()
+    if len(carriers) > 1:
+        yield Finding(CLUSTER, f"{listed(carriers)} all carry the virtual address", journal("keepalived", carriers))
 
 
 def poolers_that_are_down(status: Status) -> Iterator[Finding]:
@@ -72,7 +83,7 @@ def paused_poolers(status: Status) -> Iterator[Finding]:
     for host, pooler in status.poolers():
         if pooler.paused:
             held = f"its pooler {pooler.name} is paused: it holds its clients"
-            yield Finding(host, held, f"psql -h /run/pgbouncer-{pooler.name} pgbouncer -c RESUME, on {host}")
+            yield Finding(host, held, f"{shlex.join(resume_command(pooler.name))}, on {host}")
 
 
 def waiting_clients(status: Status) -> Iterator[Finding]:
@@ -139,6 +150,7 @@ RULES = (
     proxies_that_see_another_leader,
     proxies_without_replicas,
     servers_taken_out,
+    several_have_the_virtual_address,
     poolers_that_are_down,
     paused_poolers,
     waiting_clients,

@@ -109,6 +109,7 @@ def report(*, leader: str | None = "pg1", leads: bool = False, **changes: Any) -
     """The report of a host that does everything."""
     return {
         "poolers": {"rw": pooler(), "ro": pooler()},
+        "has_virtual_address": None,
         "haproxy": servers(leader),
         "certificates": [certificate()],
         "volumes": [volume()],

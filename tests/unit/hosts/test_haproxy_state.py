@@ -33,6 +33,18 @@ def test_a_reload_keeps_what_is_known_and_believes_in_no_new_server(files, monke
     assert files.STATE.read_text() == HEADER + "4 leader 1 db1 10.0.0.1 2\n4 leader 2 db2 10.0.0.2 0\n"
 
 
+def line(name: str, port: int, up: int) -> str:
+    return f"4 leader 1 {name} 10.0.0.1 {up} 0 1 1 0 13 2 0 6 0 0 0 - {port} - 0 0 - - 0\n"
+
+
+def test_a_port_that_is_another_by_now_is_not_brought_back(files, monkeypatch):
+    files.ALL_DOWN.write_text(HEADER + line("db1", 5433, 0) + line("db2", 5432, 0))
+    known = HEADER + line("db1", 5432, 2) + line("db2", 5432, 2)
+    monkeypatch.setattr(files, "ask", lambda command: known.encode())
+    files.keep()
+    assert files.STATE.read_text() == HEADER + line("db2", 5432, 2) + line("db1", 5433, 0)
+
+
 def test_a_silent_haproxy_leaves_the_file_alone(files, monkeypatch):
     files.forget()
     before = files.STATE.read_text()

@@ -160,6 +160,7 @@ CRITICAL: list[tuple[Callable[[Case], Any], str]] = [
     ),
     (everywhere(haproxy=fake.servers(None)), "cluster: no proxy has a way to a leader"),
     (lambda case: silence(case, *NAMES), "cluster: no proxy has a way to a leader"),
+    (everywhere(has_virtual_address=False), "cluster: no proxy carries the virtual address"),
     (
         told_by("pg2", certificates=[fake.certificate(-1)]),
         "pg2: its certificate /etc/matriarch/tls/host.crt has expired",
@@ -207,6 +208,7 @@ DEGRADED: list[tuple[Callable[[Case], Any], str]] = [
         told_by("pg2", haproxy=fake.servers("pg1", pg3="DRAIN")),
         "pg2: its HAProxy gives pg3 no new connections: somebody took it out",
     ),
+    (everywhere(has_virtual_address=True), "cluster: pg1, pg2, pg3 all carry the virtual address"),
     (
         told_by("pg2", poolers={"rw": None}, problems=["pooler rw: refused"]),
         "pg2: its pooler rw does not answer: refused",
@@ -256,6 +258,25 @@ DEGRADED: list[tuple[Callable[[Case], Any], str]] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("spoil", "command"),
+    [
+        (
+            told_by("pg2", haproxy=fake.servers("pg1", pg3="DRAIN")),
+            "/usr/local/libexec/matriarch-haproxy-state ready replicas/pg3, on pg2",
+        ),
+        (
+            told_by("pg2", poolers={"rw": fake.pooler(paused=True)}),
+            "systemctl kill --kill-whom=main --signal=SIGUSR2 pgbouncer@rw.service, on pg2",
+        ),
+    ],
+)
+def test_what_ends_it_costs_nobody_a_session(spoil: Callable[[Case], Any], command: str) -> None:
+    case = Case()
+    spoil(case)
+    assert command in [finding.next for finding in case.judge().findings["degraded"]]
+
+
 @pytest.mark.parametrize(("spoil", "words"), CRITICAL, ids=[words for _spoil, words in CRITICAL])
 def test_what_is_critical(spoil: Callable[[Case], Any], words: str) -> None:
     case = Case()
@@ -274,6 +295,17 @@ def test_what_is_degraded(spoil: Callable[[Case], Any], words: str) -> None:
     assert words in told(verdict, "degraded")
 
 
+def one_carries_the_virtual_address(case: Case) -> None:
+    for name in NAMES:
+        case.report(name)["has_virtual_address"] = name == "pg2"
+
+
+def readers_are_unwelcome(case: Case) -> None:
+    for name in NAMES:
+        case.members[name]["tags"] = {"noloadbalance": True}
+        case.report(name)["haproxy"] = fake.servers("pg1", pg2="DOWN", pg3="DOWN")
+
+
 @pytest.mark.parametrize(
     "within",
     [
@@ -285,6 +317,8 @@ def test_what_is_degraded(spoil: Callable[[Case], Any], words: str) -> None:
         postgres("pg1", slots=[fake.slot(retained_bytes=2**30)]),
         postgres("pg1", archiver={"enabled": False, "failing": True, "last_failed_wal": "0A", "ready_files": 3}),
         assign(sync=Sync("sync", strict=False, standbys=("pg2",))),
+        one_carries_the_virtual_address,
+        readers_are_unwelcome,
     ],
 )
 def test_what_is_within_its_limit_is_stable(within: Callable[[Case], Any]) -> None:
