@@ -133,7 +133,7 @@ def test_what_a_step_undid_is_done_again_in_the_same_run(ask, world, monkeypatch
     ask()
     world.facts[entrance] = frozenset({"CONNECT", "TEMPORARY"})
     monkeypatch.setattr(world, "do", hand_over)
-    users = [*DECLARED["users"], {"name": "guest"}, {"name": "heir"}]
+    users = [{"name": "shop", "verifier": VERIFIER}, {"name": "guest"}, {"name": "heir"}]
     grants = [{"to": "guest", "schema": "kept", "access": "read"}]
     base = {"name": "shop", "owner": "heir", "schemas": [{"name": "kept"}], "grants": grants}
     told = ask(users=users, databases=[base])
