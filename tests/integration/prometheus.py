@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -46,8 +47,9 @@ class Prometheus:
         """For how long it took until so."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
-            if probe():
-                return time.monotonic() - began
+            with suppress(json.JSONDecodeError):  # it does not answer yet
+                if probe():
+                    return time.monotonic() - began
             time.sleep(1)
         pytest.fail(f"not within {seconds:.0f} s: {what}; firing: {sorted(self.firing())}")
 

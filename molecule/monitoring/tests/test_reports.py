@@ -44,9 +44,11 @@ def outage(cluster: Cluster, login: Login, prometheus: Prometheus) -> None:
     """No proxy has answered for a while, and all do again."""
     for machine in cluster.proxy:
         login(machine).check_output("systemctl stop haproxy")
-    prometheus.wait("the outage is seen", 60, lambda: prometheus.value("max(up{job='haproxy'})") == 0)
-    for machine in cluster.proxy:
-        login(machine).check_output("systemctl start haproxy")
+    try:
+        prometheus.wait("the outage is seen", 60, lambda: prometheus.value("max(up{job='haproxy'})") == 0)
+    finally:
+        for machine in cluster.proxy:
+            login(machine).check_output("systemctl start haproxy")
     prometheus.wait(
         "it is over", 60, lambda: prometheus.query("max(haproxy_backend_active_servers{proxy='leader'}) > 0") != []
     )
