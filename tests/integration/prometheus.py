@@ -47,7 +47,7 @@ class Prometheus:
         """For how long it took until so."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
-            with suppress(json.JSONDecodeError):  # it does not answer yet
+            with suppress(ValueError):  # no answer yet, or no such series
                 if probe():
                     return time.monotonic() - began
             time.sleep(1)
