@@ -139,7 +139,7 @@ LOOKS = 0.2
 
 def copied(params: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Have the engine restore, and mark what it restored."""
-    mark = read_mark(folder)
+    mark = read_mark(folder, params["stamp"])
     if mark and mark.stage:
         return {"changed": False, "seconds": 0.0}
     log = Path(f"{folder}.copy.log")
@@ -190,13 +190,12 @@ def see_what_came(params: dict[str, Any], folder: Path) -> None:
 def adopted(params: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Rename it into its place. Raises Refused where something else is there, or it is not ready."""
     data = Path(params["data_directory"])
-    there = read_mark(data)
-    if there and there.stamp == params["stamp"]:
+    if read_mark(data, params["stamp"]):
         return {"changed": False, "folder": str(data)}
     if data.exists():
         raise Refused(f"{data} is not free. Next: set aside what lies there")
-    mark = read_mark(folder)
-    if mark is None or mark.stamp != params["stamp"] or mark.stage != "promoted":
+    mark = read_mark(folder, params["stamp"])
+    if mark is None or mark.stage != "promoted":
         raise Refused(f"{folder} is not ready to be served: it is {mark.stage if mark else 'not there'}")
     folder.rename(data)
     return {"changed": True, "folder": str(data)}

@@ -103,7 +103,8 @@ def place(params: dict[str, Any]) -> dict[str, Any]:
     """Everything about the host."""
     data, stamp = Path(params["data_directory"]), params["stamp"]
     control = control_data(params["binary_directory"], data)
-    here, prepared = read_mark(data), read_mark(beside(data, stamp)) if stamp else None
+    here = read_mark(data)
+    prepared = read_mark(beside(data, stamp), stamp) if stamp else None
     is_restored = bool(stamp and here and here.stamp == stamp and here.stage == "promoted")
     try:
         unit = host_system.units([PATRONI])[PATRONI]

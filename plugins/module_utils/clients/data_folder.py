@@ -26,12 +26,16 @@ def control_data(programs: str, folder: Path) -> ControlData | None:
         raise RemoteError(f"reading the control file in {folder}: {error}", reason=str(error)) from error
 
 
-def read_mark(folder: Path) -> RestoreMark | None:
-    """The mark in a data directory, if it has a legible one."""
+def read_mark(folder: Path, stamp: str = "") -> RestoreMark | None:
+    """The mark in a data directory, if it has a legible one; with *stamp*, that of this restore alone.
+
+    Data that was restored once keeps its mark, and so do all backups of it.
+    """
     try:
-        return RestoreMark.from_text((folder / FILE).read_text(encoding="utf-8"))
+        mark = RestoreMark.from_text((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return mark if stamp in ("", mark.stamp) else None
 
 
 def write_mark(folder: Path, mark: RestoreMark) -> None:

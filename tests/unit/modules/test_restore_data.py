@@ -87,6 +87,19 @@ class TestCopy:
         restore_data.copied(params(host), host.folder)
         assert not (host.folder / "half").exists()
 
+    def test_a_mark_that_came_out_of_the_backup_is_no_finished_copy(self, host):
+        put(host.folder, stamp="20251201T020000Z")
+        assert restore_data.copied(params(host), host.folder)["changed"]
+        mark: Any = data_folder.read_mark(host.folder)
+        assert (host.commands, mark.stamp) == ([["engine", "restore", "20261130F"]], STAMP)
+
+    def test_such_a_copy_is_waited_for_while_the_engine_works(self, host):
+        put(host.folder, stamp="20251201T020000Z")
+        host.result = State(True)
+        with pytest.raises(DeadlineExceeded, match="still restores"):
+            restore_data.copied(params(host), host.folder)
+        assert host.commands == []
+
     def test_one_that_works_already_is_waited_for(self, host):
         host.result = State(True)
         with pytest.raises(DeadlineExceeded, match="still restores"):

@@ -54,6 +54,12 @@ def test_former_data_and_a_copy_beside_it(host, place):
     assert place("")["prepared"] == ""
 
 
+def test_a_mark_that_came_out_of_the_backup_is_not_that_of_the_copy(host, place):
+    put(beside(host.folder, STAMP), stamp="20251201T020000Z")
+    told = place()
+    assert (told["prepared"], told["evidence"]) == ("", {})
+
+
 def test_restored_data_is_known_by_its_mark(host, place):
     put(host.folder)
     told = place()
