@@ -46,11 +46,16 @@ place:
   type: dict
   contains:
     data:
-      description: What the data directory holds - V(none), V(former) or V(restored).
+      description:
+        - What the data directory holds - V(none), V(former) or V(restored).
+        - V(unfinished) is files without PostgreSQL's control file, which a clone gets last.
       type: str
     prepared:
       description: How far the copy beside it is - V(copied), V(recovered), V(promoted), or empty.
       type: str
+    is_aside:
+      description: Whether former data lies aside already, under the name that this restore gives it.
+      type: bool
     runs:
       description: Whether Patroni or PostgreSQL runs.
       type: bool
@@ -94,7 +99,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.data_f
     read_mark,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.restore_mark import beside
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.restore_mark import aside, beside
 
 PATRONI = "patroni.service"
 
@@ -112,10 +117,10 @@ def place(params: dict[str, Any]) -> dict[str, Any]:
     except (CommandError, OSError, ValueError) as error:
         raise MatriarchError(f"the host does not tell how it is: {error}") from error
     mark = here if is_restored else prepared
-    is_empty = not data.is_dir() or not any(data.iterdir())
     return {
-        "data": "none" if is_empty else "restored" if is_restored else "former",
+        "data": "restored" if is_restored else "former" if control else unmade(data),
         "prepared": prepared.stage if prepared else "",
+        "is_aside": bool(stamp) and aside(data, stamp).exists(),
         "runs": unit["active"] not in ("inactive", "failed") or is_running(data),
         "starts": unit["enabled"] == "enabled",
         "free": disk["free_mb"] * 2**20,
@@ -126,6 +131,11 @@ def place(params: dict[str, Any]) -> dict[str, Any]:
         "restored": dict(here.wish) if here and here.stage == "promoted" else {},
         "evidence": dict(mark.evidence) if mark else {},
     }
+
+
+def unmade(data: Path) -> str:
+    """What a directory is that holds no data of PostgreSQL."""
+    return "unfinished" if data.is_dir() and any(data.iterdir()) else "none"
 
 
 def main() -> None:

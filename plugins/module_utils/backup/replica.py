@@ -7,6 +7,9 @@ Patroni calls this, and takes the next of its methods where it fails. The data i
 there before where there was something, and moved there in one step. So a host that loses its power meanwhile boots
 without data, is called again, and goes on with what is there already.
 
+While the cluster is restored the repository gives nothing: what the leader gives has the mark of the restore, by which
+its plan knows whose data is the restored one.
+
 The WAL since the backup comes along into pg_wal. A standby reads no archive here: what comes later it streams.
 """
 
@@ -22,19 +25,27 @@ from dataclasses import replace
 from pathlib import Path
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import command
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.plain_http import servers
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.run import ask_patroni
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.data_folder import (
     control_data,
     forget_recovery,
     is_running,
 )
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.fetched_wal import FetchedWal
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.engine import RestoreWish
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import engine
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, NobodyAnswered, Refused
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
+    MatriarchError,
+    NobodyAnswered,
+    Refused,
+    RemoteError,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.wal import Segment
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.replica_source import Choice, choose
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.restore_note import note_key
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.words import size
 
 PATRONI_CACHE = "patroni.dynamic.json"
@@ -53,6 +64,7 @@ def make_replica(settings: Settings, wish: str) -> str:
     if is_running(data):
         raise Refused(f"a PostgreSQL runs on {data}")
     with _alone(data) as waited:
+        _see_that_nothing_is_restored(settings)
         if waited and control_data(settings.binary_directory, data):
             return "made by a run before this one"
         try:
@@ -60,6 +72,22 @@ def make_replica(settings: Settings, wish: str) -> str:
         except MatriarchError:
             shutil.rmtree(_beside(data), ignore_errors=True)  # the room is needed for the copy of the leader's
             raise
+
+
+def _see_that_nothing_is_restored(settings: Settings) -> None:
+    """Raises Refused where etcd has a note of a restore. Another cluster's repositories come without an etcd to ask."""
+    unanswered: dict[str, str] = {}
+    for http in servers(settings, settings.etcd_urls):
+        try:
+            found = EtcdKeys(http).get(note_key(settings.cluster))
+        except RemoteError as error:
+            unanswered[http.url] = error.reason
+            continue
+        if found:
+            raise Refused("the cluster is being restored, and its leader has the data that is wanted")
+        return
+    if unanswered:
+        raise NobodyAnswered(unanswered)
 
 
 def _make(settings: Settings, wish: str, data: Path) -> str:

@@ -58,3 +58,8 @@ def beside(data: Path, stamp: str) -> Path:
     if not STAMP.fullmatch(stamp):
         raise Refused(f"{stamp!r} is no stamp of a restore, like 20261201T020000Z")
     return data.with_name(f"{data.name}.restore-{stamp}")
+
+
+def aside(data: Path, stamp: str) -> Path:
+    """Where the former data lies from then on."""
+    return data.with_name(f"{data.name}.former-{stamp}")

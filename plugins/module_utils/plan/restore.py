@@ -38,8 +38,9 @@ SPARE = 512 * 2**20
 class Place:
     """One data host.
 
-    `data` is what lies in its data directory: none, former or restored. `prepared` is one of PREPARED. `runs`:
-    Patroni or PostgreSQL runs. `starts`: a boot would start Patroni. `free` and `occupied` are bytes.
+    `data` is what lies in its data directory: none, unfinished (files without a control file), former or restored.
+    `prepared` is one of PREPARED. `is_aside`: former data lies aside already. `runs`: Patroni or PostgreSQL runs.
+    `starts`: a boot would start Patroni. `free` is bytes.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Place:
     starts: bool = True
     data: str = "former"
     prepared: str = ""
+    is_aside: bool = False
     leads: bool = False
     free: int = 2**60
     is_mount: bool = False
@@ -89,6 +91,19 @@ class Restoring:
     def adopted(self) -> bool:
         """True when the restored data has taken its place on the first host."""
         return self.at_work.data == "restored"
+
+    @property
+    def may_be_cloned(self) -> bool:
+        """True once members without data get it from the one that was restored, and from nobody else."""
+        return self.adopted and self.forgotten
+
+    def has_former(self, place: Place) -> bool:
+        """Whether what lies there is to be set aside.
+
+        A clone gets the mark by which it is known with the rest, and one that the repository gave may never get it.
+        """
+        is_clone = self.may_be_cloned and (place.data == "unfinished" or place.is_aside)
+        return place.data in ("unfinished", "former") and not is_clone
 
 
 @dataclass(frozen=True)
@@ -166,21 +181,21 @@ def _change_over(found: Restoring) -> Iterator[RestoreStep]:
     former = [place for place in found.places if place.data != "restored"]
     if stopping := _by_leadership([place for place in former if place.runs or place.starts], found):
         yield RestoreStep("stop", stopping, "standbys first, so that none of them takes over")
-    if aside := tuple(place.name for place in found.places if place.data == "former"):
+    if aside := tuple(place.name for place in found.places if found.has_former(place)):
         yield RestoreStep("set_aside", aside, "the former data stays beside, and is deleted by nobody unasked")
     if not found.adopted:
         yield RestoreStep("adopt", (found.worker,), "the restored data takes its place")
-    if not (found.adopted and found.forgotten):
+    if not found.may_be_cloned:
         yield RestoreStep(
             "forget", (found.worker,), "etcd holds the position of the former leader, which nobody reaches now"
         )
-    if not (found.adopted and found.forgotten and found.at_work.is_up):
+    if not (found.may_be_cloned and found.at_work.is_up):
         yield RestoreStep("open", (found.worker,), "Patroni makes it the leader, on one more timeline")
 
 
 def _by_leadership(places: list[Place], found: Restoring) -> tuple[str, ...]:
     """Standbys first. Those that wait for data of the restored leader are left alone."""
-    waiting = {place.name for place in found.others if found.adopted and found.forgotten and place.data == "none"}
+    waiting = {place.name for place in found.others if found.may_be_cloned and not found.has_former(place)}
     return tuple(p.name for p in sorted(places, key=lambda p: (p.leads, p.name)) if p.name not in waiting)
 
 

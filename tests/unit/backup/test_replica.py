@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import command, replica
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, RemoteError
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys, Put
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, Refused, RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState, Member
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.wal import SEGMENT_BYTES, Fork, Segment
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.replica_source import AUTO, REPOSITORY
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.backups import NOON, backup, catalog, settings, wal
+from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd_keys import FakeKeys
 
 RESTORE = """
 [ -e {folder}/broken ] && exit 1
@@ -63,6 +66,7 @@ def engine(tmp_path, monkeypatch):
     cluster = ClusterState("shop", (Member("db1", "leader", "running", timeline=2),))
     monkeypatch.setattr(replica, "engine", lambda _name: fake)
     monkeypatch.setattr(replica, "ask_patroni", lambda _settings: cluster)
+    monkeypatch.setattr(replica, "servers", lambda _settings, _urls: [])
     monkeypatch.setattr(command, "as_postgres", lambda argv: argv)
     monkeypatch.setattr(replica, "MARGIN", 0)
     monkeypatch.setattr(replica, "control_data", lambda _programs, data: (data / "global" / "pg_control").exists())
@@ -159,6 +163,26 @@ def test_where_the_leader_is_the_shorter_way_the_data_stays(engine, data):
     with pytest.raises(MatriarchError, match="shorter way"):
         make(data, AUTO)
     assert (data / "data").read_text() == "former\n"
+
+
+@pytest.fixture
+def etcd(engine, monkeypatch):
+    keys = FakeKeys(2)
+    monkeypatch.setattr(replica, "servers", lambda _settings, _urls: [JsonHttp(url) for url in keys.urls])
+    yield keys
+    keys.stop()
+
+
+def test_while_the_cluster_is_restored_the_leader_gives_the_data(etcd, data):
+    """What came out of the repository would lack the mark of the restore."""
+    EtcdKeys(JsonHttp(etcd.urls[0])).transact([], [Put("/matriarch/shop/restore", b"{}")])
+    with pytest.raises(Refused, match="is being restored"):
+        make(data)
+    assert not data.exists()
+
+
+def test_without_a_restore_the_repository_gives_it(etcd, data):
+    assert "came along" in make(data)
 
 
 @pytest.mark.parametrize("broken", ["engine", "segment", "archive"])

@@ -45,6 +45,18 @@ def test_nothing_is_there(host, place):
     assert place()["data"] == "none"
 
 
+def test_what_has_no_control_file_is_unfinished(host, place):
+    (host.folder / "base").mkdir(parents=True)
+    assert place()["data"] == "unfinished"
+
+
+def test_former_data_that_lies_aside(host, place):
+    host.folder.with_name(f"main.former-{STAMP}").mkdir()
+    assert place()["is_aside"]
+    assert not place("20251201T020000Z")["is_aside"]
+    assert not place("")["is_aside"]
+
+
 def test_former_data_and_a_copy_beside_it(host, place):
     put(host.folder, stamp="20251201T020000Z")
     put(beside(host.folder, STAMP), "recovered")

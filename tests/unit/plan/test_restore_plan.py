@@ -128,7 +128,7 @@ def test_no_member_opens_before_all_former_data_is_aside():
                 f"pg{n}",
                 runs=chance.random() < 0.5,
                 starts=chance.random() < 0.5,
-                data=chance.choice(["none", "former", "restored" if n == 1 else "former"]),
+                data=chance.choice(["none", "unfinished", "former", "restored" if n == 1 else "former"]),
                 prepared=chance.choice(["", "copied", "recovered", "promoted"]) if n == 1 else "",
             )
             for n in range(1, 4)
@@ -155,6 +155,20 @@ def test_a_member_that_came_back_with_its_former_data_is_set_aside_again():
     opened = changing(opened, "pg1", leads=False, data="none", runs=False, starts=False)
     assert actions(opened) == ["stop", "set_aside", "follow", "backup", "finish"]
     assert plan_restore(opened).steps[0].on == ("pg3",)
+
+
+def test_a_clone_without_a_mark_is_not_stopped():
+    """Of a run that was interrupted while the others were cloned, or after that."""
+    opened = changing(cluster(forgotten=True), "pg2", data="restored", leads=True)
+    cloned = changing(opened, "pg1", leads=False, data="unfinished")
+    for third in ({"data": "former", "is_aside": True}, {"data": "restored"}):
+        assert actions(changing(cloned, "pg3", **third)) == ["follow", "backup", "finish"]
+
+
+def test_what_is_left_of_data_is_set_aside():
+    """Say, that of a member which was being cloned when the cluster was stopped, or has lost its control file."""
+    steps = {step.action: step.on for step in plan_restore(changing(cluster(), "pg2", data="unfinished")).steps}
+    assert steps["set_aside"] == ("pg1", "pg2", "pg3")
 
 
 def test_members_that_wait_for_the_restored_leader_are_left_alone():
