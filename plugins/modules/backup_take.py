@@ -31,6 +31,10 @@ options:
     type: str
     choices: [full, differential, incremental]
     default: full
+  member:
+    description: The member that shall make it. Empty, the first in line, as each host sees it when it is asked.
+    type: str
+    default: ""
   repository:
     description: The number of the repository, counted from 1.
     type: int
@@ -54,6 +58,11 @@ member:
   description: Whose turn it is.
   returned: success
   type: str
+order:
+  description: All members that can make it, in their line.
+  returned: success
+  type: list
+  elements: str
 backup:
   description: The backup that was made, as M(matriarch.pgcluster.backup_info) tells it; null on the other hosts.
   returned: success
@@ -88,9 +97,12 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     order = line(ask_patroni(settings), settings.source)
     if not order:
         raise Refused("no member leads, and none streams: a backup needs one. Next: ansible-playbook status.yml")
-    acts = order[0] == settings.member
+    member = params["member"] or order[0]
+    acts = member == settings.member
+    if acts and member not in order:
+        raise Refused(f"{member} neither leads nor streams any more. Next: ansible-playbook status.yml, then again")
     backup = take(params) if acts and not check_mode else None
-    return {"changed": acts, "member": order[0], "backup": backup}
+    return {"changed": acts, "member": member, "order": list(order), "backup": backup}
 
 
 def check(settings: Settings, params: dict[str, Any]) -> None:
@@ -121,6 +133,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "kind": {"type": "str", "choices": list(KINDS), "default": "full"},
+            "member": {"type": "str", "default": ""},
             "repository": {"type": "int", "default": 1},
             "settings": {"type": "path", "default": SETTINGS_FILE},
         },
