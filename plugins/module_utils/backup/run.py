@@ -73,7 +73,7 @@ def scheduled(settings: Settings, now: datetime | None = None) -> list[Done]:
         return [Done(None, NO_LEADER)]
     if not is_turn(settings.member, line(cluster, settings.source), moment(since), now):
         return []
-    return [_one(settings, each) for each in wanted]
+    return _each(settings, wanted)
 
 
 def _is_quiet(settings: Settings, state: State, now: datetime) -> bool:
@@ -85,6 +85,21 @@ def _is_quiet(settings: Settings, state: State, now: datetime) -> bool:
         return False
     is_fresh = state.checked_at > shown(now - LOOK_AGAIN)
     return is_fresh and state.begun_since(slot(now, settings.schedule), len(settings.repositories))
+
+
+def _each(settings: Settings, wanted: tuple[Due, ...]) -> list[Done]:
+    """Make all of it: a repository that fails keeps no other one from its backup. Raises MatriarchError at the end."""
+    done, problems = [], []
+    for each in wanted:
+        try:
+            done.append(_one(settings, each))
+        except MatriarchError as error:
+            problems.append(f"{settings.repositories[each.repository - 1].label}: {error}")
+    if problems:
+        # A backup that came afterwards has noted that all is well.
+        _note(attempted_at=shown(datetime.now(UTC)), failure="; ".join(problems))
+        raise MatriarchError("; ".join(problems))
+    return done
 
 
 def _one(settings: Settings, wanted: Due) -> Done:

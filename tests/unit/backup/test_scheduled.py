@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup import run
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.backup.state import State
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import NobodyAnswered
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, NobodyAnswered
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import shown
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
-from ansible_collections.matriarch.pgcluster.tests.unit.fakes.backups import NOON, backup, catalog, settings
+from ansible_collections.matriarch.pgcluster.tests.unit.fakes.backups import NOON, S3, backup, catalog, settings
 
 LEADER = {"name": "db1", "role": "leader", "state": "running", "host": "192.0.2.1", "timeline": 1}
 REPLICA = {"name": "db2", "role": "replica", "state": "streaming", "host": "192.0.2.2", "timeline": 1, "lag": 0}
@@ -71,6 +71,24 @@ def test_while_no_patroni_answers_it_stays_due(monkeypatch, made):
     (done,) = at_noon()
     assert "connection refused" in done.reason
     assert made == []
+
+
+def test_a_repository_that_fails_keeps_no_other_one_from_its_backup(monkeypatch, made):
+    written: list[State] = []
+
+    def take(_settings, kind, repository, only_if):
+        if repository == 1:
+            raise MatriarchError("no room")
+        made.append(kind)
+        return run.Done(backup("20261120-120000F", NOON, repository=2))
+
+    monkeypatch.setattr(run, "take", take)
+    monkeypatch.setattr(State, "write", lambda state: written.append(state))
+    cluster_of(monkeypatch, LEADER, REPLICA)
+    with pytest.raises(MatriarchError, match="no room"):
+        run.scheduled(settings(member="db2", repositories=[S3, {**S3, "path": "/other"}]), NOON)
+    assert made == ["full"]
+    assert "no room" in written[-1].failure
 
 
 @pytest.mark.parametrize(("ago", "asked"), [(timedelta(minutes=1), False), (timedelta(minutes=6), True)])
