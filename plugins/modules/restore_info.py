@@ -63,7 +63,7 @@ place:
       description: Whether a boot would start Patroni.
       type: bool
     free:
-      description: Free bytes beside the data directory.
+      description: Free bytes beside the data directory, those included that a copy takes up which is made anew.
       type: int
     is_mount:
       description: Whether the data directory is a mount point.
@@ -96,6 +96,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.data_f
     control_data,
     has_tablespaces,
     is_running,
+    occupied,
     read_mark,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
@@ -110,6 +111,7 @@ def place(params: dict[str, Any]) -> dict[str, Any]:
     control = control_data(params["binary_directory"], data)
     here = read_mark(data)
     prepared = read_mark(beside(data, stamp), stamp) if stamp else None
+    is_begun = bool(stamp) and prepared is None
     is_restored = bool(stamp and here and here.stamp == stamp and here.stage == "promoted")
     try:
         unit = host_system.units([PATRONI])[PATRONI]
@@ -123,7 +125,7 @@ def place(params: dict[str, Any]) -> dict[str, Any]:
         "is_aside": bool(stamp) and aside(data, stamp).exists(),
         "runs": unit["active"] not in ("inactive", "failed") or is_running(data),
         "starts": unit["enabled"] == "enabled",
-        "free": disk["free_mb"] * 2**20,
+        "free": disk["free_mb"] * 2**20 + (occupied(beside(data, stamp)) if is_begun else 0),
         "is_mount": os.path.ismount(data),
         "has_tablespaces": has_tablespaces(data),
         "system_identifier": control.system_identifier if control else "",

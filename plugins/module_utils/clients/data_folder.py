@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import CommandError, run
@@ -97,6 +99,16 @@ def has_tablespaces(folder: Path) -> bool:
     """Whether something of the data lies outside of it."""
     place = folder / "pg_tblspc"
     return place.is_dir() and any(place.iterdir())
+
+
+def occupied(folder: Path) -> int:
+    """Bytes that the files below it take up on their disk. Those that go meanwhile count nothing."""
+    found = 0
+    for parent, _folders, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                found += Path(parent, name).lstat().st_blocks * 512
+    return found
 
 
 def tail(log: Path) -> str:

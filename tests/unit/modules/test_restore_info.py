@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 import pytest
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import data_folder, host_system
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import data_folder, host_data, host_system
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.restore_mark import RestoreMark, beside
 from ansible_collections.matriarch.pgcluster.plugins.modules import restore_info
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.recovery import FakeRecovery
@@ -64,6 +64,16 @@ def test_former_data_and_a_copy_beside_it(host, place):
     assert (told["data"], told["prepared"], told["evidence"]) == ("former", "recovered", {"replayed": "0/5"})
     assert (told["system_identifier"], told["timeline"]) == ("7", 3)
     assert place("")["prepared"] == ""
+
+
+def test_what_a_broken_copy_takes_up_is_free_for_the_next_one(host, place, monkeypatch):
+    monkeypatch.setattr(host_data, "disk", lambda _root, _path: {"free_mb": 5})
+    folder = beside(host.folder, STAMP)
+    (folder / "base").mkdir(parents=True)
+    (folder / "base" / "1").write_bytes(b"x" * 2**20)
+    assert 6 * 2**20 <= place()["free"] < 6.1 * 2**20
+    data_folder.write_mark(folder, RestoreMark(STAMP, "latest", "copied"))
+    assert place()["free"] == place("")["free"] == 5 * 2**20
 
 
 def test_a_mark_that_came_out_of_the_backup_is_not_that_of_the_copy(host, place):
