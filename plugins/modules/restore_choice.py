@@ -33,7 +33,7 @@ options:
     type: str
     default: ""
   repository:
-    description: The number of the repository to take it from; 0, the first that has it.
+    description: The number of the repository to take it from, and the log with it; 0, the first that has it.
     type: int
     default: 0
   system_identifier:
@@ -144,6 +144,7 @@ def choose(params: dict[str, Any]) -> dict[str, Any]:
         params["data_directory"],
         named=params["backup"],
         system_identifier=params["system_identifier"],
+        repository=params["repository"],
     )
 
 

@@ -95,6 +95,7 @@ def _planned(settings: Settings, place: Place, held: Catalog, archive: Archive, 
             named=drill.backup.label,
             system_identifier=system_identifier(settings),
             spool=str(place.spool),
+            repository=drill.repository,
         )
     except Refused as refusal:
         return Planned(*about, problem=str(refusal))

@@ -107,10 +107,11 @@ class Engine(Protocol):
     def push_at_once(self, settings: Settings) -> Argv:
         """The same for WAL that no archiver waits for: it ends when the segment is kept, be it anew or since long."""
 
-    def fetch(self, settings: Settings, spool: str = "") -> str:
+    def fetch(self, settings: Settings, spool: str = "", repository: int = 0) -> str:
         """PostgreSQL's restore_command in the settings' data directory; it ends with 1 where no such file is kept.
 
         `spool`: a directory for what is fetched ahead, where another PostgreSQL of this host fetches at the same time.
+        `repository`: the only one that is asked; 0 for the first that has the file.
         """
 
     def take(self, settings: Settings, kind: str, leader: str, repository: int) -> Argv:

@@ -30,8 +30,12 @@ def choose(
     named: str = "",
     system_identifier: str = "",
     spool: str = "",
+    repository: int = 0,
 ) -> dict[str, Any]:
-    """The choice as the module restore_choice returns it, for data in *folder*. Raises Refused."""
+    """The choice as the module restore_choice returns it, for data in *folder*. Raises Refused.
+
+    *repository*: the log comes out of that one alone, as *catalog* has only what is there.
+    """
     choice = choose_backup(
         backups_of(catalog),
         archive,
@@ -54,7 +58,7 @@ def choose(
         "newest_timeline": archive.newest_timeline,
         # The last segment may be empty but for its beginning: its file was switched before it was full.
         "at_least": lsn.show(max(end - catalog.segment_bytes, choice.backup.end)),
-        "restore_command": or_end(backups.fetch(here, spool)),
+        "restore_command": or_end(backups.fetch(here, spool, repository)),
         "warnings": list(choice.warnings),
     }
 

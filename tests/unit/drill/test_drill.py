@@ -89,6 +89,7 @@ class TestPlan:
         planned = plan(world.settings, world.place, Proof())
         assert (planned.label, planned.backup.label, planned.canary.number) == (WHERE, "F1", 7)
         assert planned.choice["restore_command"].startswith(f"get --path={world.folder}/17/main.drill/data --spool=")
+        assert planned.choice["restore_command"].split(";")[0].endswith("--repo=1")
         assert planned.told()["size_bytes"] == 100
 
     @pytest.mark.parametrize(

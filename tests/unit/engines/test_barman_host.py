@@ -25,6 +25,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman
     wal,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.barman_cloud.bucket import Object
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.engines.registry import engine
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.wal import SEGMENT_BYTES, Segment
@@ -138,6 +139,14 @@ class TestFetch:
         storage.held[2][KEY] = b""
         assert wal.fetch(settings(repositories=TWO), NAME, "to") == 0
         assert storage.ran == [("wal-restore", 2, [], (NAME, "to"))]
+
+    def test_the_one_that_is_named_alone(self, storage):
+        storage.held[1][KEY] = b""
+        words = engine("barman_cloud").fetch(settings(), repository=2).split()
+        assert words[2:] == ["fetch", "--repository=2", "%f", '"%p"']
+        assert wal.fetch(settings(repositories=TWO), NAME, "to", 2) == 1
+        storage.held[2][KEY] = b""
+        assert wal.fetch(settings(repositories=TWO), NAME, "to", 2) == 0
 
     def test_wal_that_nobody_has_is_the_end(self, storage):
         assert wal.fetch(settings(repositories=TWO), NAME, "to") == 1
@@ -359,6 +368,7 @@ class TestProgram:
             ("expire", "x"),
             ("push", "{}/000000010000000000000007"),
             ("fetch", NAME, "to"),
+            ("fetch", "--repository=1", NAME, "to"),
         ],
         ids=lambda words: words[0],
     )

@@ -220,6 +220,10 @@ class TestCommands:
         alone = engine("pgbackrest").fetch(settings())
         assert "--lock-path=/tmp/pgbackrest-get" in alone
         assert "spool" not in alone
+        assert "--repo" not in alone
+
+    def test_log_of_one_repository_alone(self):
+        assert "--repo=2 archive-get" in engine("pgbackrest").fetch(settings(), repository=2)
 
     @pytest.mark.parametrize("kind", ["latest", "immediate"])
     def test_a_restore_without_a_value(self, kind):

@@ -60,9 +60,9 @@ class FakeDrill:
         """As an engine's."""
         return self.held
 
-    def fetch(self, settings: Any, spool: str = "") -> str:
+    def fetch(self, settings: Any, spool: str = "", repository: int = 0) -> str:
         """As an engine's."""
-        return f"get --path={settings.data_directory} --spool={spool}"
+        return f"get --path={settings.data_directory} --spool={spool} --repo={repository}"
 
     def restore(self, _settings: Any, wish: Any) -> list[str]:
         """As an engine's."""

@@ -28,8 +28,8 @@ class Engine:
     def catalog(self, _settings, _call):
         return self.catalog_now
 
-    def fetch(self, settings, _spool):
-        return f'get --path={settings.data_directory} %f "%p"'
+    def fetch(self, settings, _spool, repository):
+        return f'get --path={settings.data_directory} --repo={repository} %f "%p"'
 
 
 @pytest.fixture
@@ -51,7 +51,11 @@ def test_all_that_a_recovery_needs(choose):
     choice = choose()["choice"]
     assert (choice["label"], choice["repository"], choice["size"]) == ("F1", 1, 77)
     assert choice["at_least"] == "0/5000000"
-    assert choice["restore_command"].startswith('get --path=/data.restore %f "%p"; ')
+    assert choice["restore_command"].startswith('get --path=/data.restore --repo=0 %f "%p"; ')
+
+
+def test_of_a_repository_that_is_named_the_log_comes_as_well(choose):
+    assert "--repo=1 " in choose(repository=1)["choice"]["restore_command"]
 
 
 def test_the_identity_counts(choose):

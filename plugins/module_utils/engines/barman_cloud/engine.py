@@ -56,9 +56,10 @@ class BarmanCloud:
     def push_at_once(self, settings: Settings) -> Argv:
         return self.push(settings)
 
-    def fetch(self, settings: Settings, spool: str = "") -> str:
+    def fetch(self, settings: Settings, spool: str = "", repository: int = 0) -> str:
         # Nothing is fetched ahead, so that there is nothing to keep apart.
-        return " ".join([*_program(settings), "fetch", "%f", '"%p"'])
+        only = [f"--repository={repository}"] if repository else []
+        return " ".join([*_program(settings), "fetch", *only, "%f", '"%p"'])
 
     def take(self, settings: Settings, kind: str, leader: str, repository: int) -> Argv:
         beside = [] if leader == settings.member else [f"--leader={settings.members[leader]}"]

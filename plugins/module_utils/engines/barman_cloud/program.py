@@ -69,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     restored.add_argument("--label", required=True)
     restored.add_argument("--directory", type=Path, required=True)
     restored.add_argument("--parameter", action="append", default=[])
+    fetched.add_argument("--repository", type=int, default=0, help="the only one that is asked")
     for verb in (taken, gone, restored):
         verb.add_argument("--repository", type=int, default=1)
     return top
@@ -145,7 +146,7 @@ def _push(settings: Settings, options: argparse.Namespace) -> None:
 
 
 def _fetch(settings: Settings, options: argparse.Namespace) -> int:
-    return wal.fetch(settings, options.name, options.path)
+    return wal.fetch(settings, options.name, options.path, options.repository)
 
 
 def _take(settings: Settings, options: argparse.Namespace) -> None:

@@ -40,10 +40,13 @@ def _push(settings: Settings, number: int, path: Path) -> None:
         raise MatriarchError(f"{bucket.label} holds other WAL by the name of {path.name}. Next: {advice}")
 
 
-def fetch(settings: Settings, name: str, path: str) -> int:
-    """Bring a file of WAL; the exit code. Raises MatriarchError where a repository that may have it cannot be asked."""
+def fetch(settings: Settings, name: str, path: str, repository: int = 0) -> int:
+    """Bring a file of WAL; the exit code. Raises MatriarchError where a repository that may have it cannot be asked.
+
+    With *repository* that one alone is asked.
+    """
     problems = []
-    for number in range(1, len(settings.repositories) + 1):
+    for number in [repository] if repository else range(1, len(settings.repositories) + 1):
         try:
             if Bucket(settings, number).holds(layout.wal_key(name)):
                 tools.run(settings, number, "wal-restore", [], (name, path))

@@ -64,10 +64,11 @@ class PgBackRest:
     def push_at_once(self, settings: Settings) -> Argv:
         return [*_stanza(settings), "--no-archive-async", "archive-push"]
 
-    def fetch(self, settings: Settings, spool: str = "") -> str:
+    def fetch(self, settings: Settings, spool: str = "", repository: int = 0) -> str:
         # It refuses to work in another directory than the one that it knows, and shares a lock with archive-push.
         own = [f"--pg1-path={settings.data_directory}", f"--lock-path={spool or FETCH_LOCK}"]
         own += [f"--spool-path={spool}"] if spool else []
+        own += [f"--repo={repository}"] if repository else []
         # Another cluster's archive is asked by the status as well: two that fetch ahead would wait for each other.
         ahead = ["--no-archive-async"] if settings.folder else []
         return " ".join([*_stanza(settings), *own, *ahead, "archive-get", "%f", '"%p"'])
