@@ -124,6 +124,11 @@ class TestTasks:
         commands = re.findall(r"^(.*)\n +ansible\.builtin\.command:", text, re.MULTILINE)
         assert [line for line in commands if not line.lstrip().startswith("#")] == []
 
+    def test_what_speaks_sql_says_at_which_port(self, path):
+        """The modules' own default is 5432, whatever the cluster's is."""
+        spoken = [each for task in tasks(path) for key, each in task.items() if key.startswith("community.postgresql.")]
+        assert [each for each in spoken if "login_port" not in each] == []
+
     def test_at_most_two_conditions(self, path):
         crowded = [task["name"] for task in tasks(path) if isinstance(task.get("when"), list) and len(task["when"]) > 2]
         assert crowded == []
