@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host imp
 
 CLUSTER = "cluster"
 """Stands for the host where a finding concerns them all."""
+
+SEGMENT_MB = "16"
+"""The size of WAL segments, unless initdb is told another one."""
 
 OWN_UNITS = (
     "etcd.service",
@@ -63,6 +66,7 @@ class Wish:
     data_directory: str
     wal_directory: str
     restores_replicas: bool
+    segment_mb: str
 
     @property
     def groups(self) -> Mapping[str, Mapping[str, str]]:
@@ -104,7 +108,18 @@ def parse_wish(wish: Mapping[str, Any]) -> Wish:
         data_directory=str(wish.get("data_directory") or ""),
         wal_directory=str(wish.get("wal_directory") or ""),
         restores_replicas=bool(wish.get("restores_replicas", False)),
+        segment_mb=_segment_mb(wish.get("initdb", ())),
     )
+
+
+def _segment_mb(initdb: Iterable[Any]) -> str:
+    """The size of WAL segments that initdb is told, each of whose arguments is a word, or a name with its value."""
+    for argument in initdb:
+        told = argument.items() if isinstance(argument, Mapping) else [str(argument).partition("=")[::2]]
+        for name, value in told:
+            if name == "wal-segsize":
+                return str(value)
+    return SEGMENT_MB
 
 
 @dataclass(frozen=True)

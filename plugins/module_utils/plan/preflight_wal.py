@@ -9,7 +9,12 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host import Host
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.preflight import CLUSTER, Case, Problem
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.preflight import (
+    CLUSTER,
+    SEGMENT_MB,
+    Case,
+    Problem,
+)
 
 
 def wal_place(case: Case) -> Iterator[Problem]:
@@ -29,6 +34,17 @@ def wal_of_copies(case: Case) -> Iterator[Problem]:
         yield Problem(CLUSTER, "wal_of_copies", problem, remedy)
 
 
+def wal_segments(case: Case) -> Iterator[Problem]:
+    """Positions are found in a repository by the names of its segments, which tell nothing of their size."""
+    if case.wish.restores_replicas and case.wish.segment_mb != SEGMENT_MB:
+        problem = (
+            f"patroni_initdb has WAL in segments of {case.wish.segment_mb} MB, and backups are known to be restorable "
+            f"with those of {SEGMENT_MB} MB alone"
+        )
+        remedy = "take wal-segsize out of patroni_initdb before the cluster is made, or do without backup_repositories"
+        yield Problem(CLUSTER, "wal_segments", problem, remedy)
+
+
 def wal_elsewhere(case: Case) -> Iterator[Problem]:
     """Of members that exist. Where nothing is declared their next copy has its WAL beside its data, which works."""
     for host in case.members("postgres"):
@@ -45,4 +61,4 @@ def _beside(host: Host) -> str:
     return f"{host.data.path}/pg_wal"
 
 
-RULES = (wal_place, wal_of_copies, wal_elsewhere)
+RULES = (wal_place, wal_of_copies, wal_segments, wal_elsewhere)

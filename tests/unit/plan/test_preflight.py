@@ -166,6 +166,13 @@ FOUR = {**MEMBERS, "db4": "10.0.0.4"}
         ({"wal_directory": "/data/pg_wal"}, {("cluster", "wal_place", "refuse")}),
         ({"wal_directory": "/wal/main", "restores_replicas": True}, {("cluster", "wal_of_copies", "refuse")}),
         ({"restores_replicas": True}, set()),
+        ({"restores_replicas": True, "initdb": ["data-checksums", {"wal-segsize": 16}]}, set()),
+        (
+            {"restores_replicas": True, "initdb": ["data-checksums", {"wal-segsize": 64}]},
+            {("cluster", "wal_segments", "refuse")},
+        ),
+        ({"restores_replicas": True, "initdb": ["wal-segsize=64"]}, {("cluster", "wal_segments", "refuse")}),
+        ({"initdb": [{"wal-segsize": 64}]}, set()),
     ],
 )
 def test_what_is_wrong_with_an_inventory(changes, expected):
