@@ -63,14 +63,18 @@ def make_replica(settings: Settings, wish: str) -> str:
     data = Path(settings.data_directory)
     if is_running(data):
         raise Refused(f"a PostgreSQL runs on {data}")
+    if os.path.ismount(data):
+        raise Refused(f"{data} is a mount point: what is made beside it cannot be moved there")
     with _alone(data) as waited:
         _see_that_nothing_is_restored(settings)
         if waited and control_data(settings.binary_directory, data):
             return "made by a run before this one"
         try:
             return _make(settings, wish, data)
-        except MatriarchError:
+        except (MatriarchError, OSError) as error:
             shutil.rmtree(_beside(data), ignore_errors=True)  # the room is needed for the copy of the leader's
+            if isinstance(error, OSError):
+                raise MatriarchError(f"the data could not be made beside {data}: {error}") from error
             raise
 
 

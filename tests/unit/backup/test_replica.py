@@ -201,6 +201,23 @@ def test_a_failure_leaves_the_place_free(engine, data, broken, monkeypatch):
     assert not beside(data).exists()
 
 
+def test_a_disk_that_fails_is_told_and_the_place_is_free(engine, data, monkeypatch):
+    def fail(_beside, _data):
+        raise OSError(5, "Input/output error", str(data))
+
+    monkeypatch.setattr(replica, "_put_in_place", fail)
+    with pytest.raises(MatriarchError, match="Input/output error"):
+        make(data)
+    assert not beside(data).exists()
+
+
+def test_a_mount_point_is_refused_before_anything_is_copied(engine, data, monkeypatch):
+    monkeypatch.setattr("os.path.ismount", lambda path: path == data)
+    with pytest.raises(MatriarchError, match="is a mount point"):
+        make(data)
+    assert engine.wishes == []
+
+
 def test_too_little_room(engine, data, monkeypatch):
     monkeypatch.setattr(replica, "MARGIN", 2**60)
     with pytest.raises(MatriarchError, match="are free"):
