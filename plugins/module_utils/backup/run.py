@@ -25,7 +25,11 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup i
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup_settings import Settings
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup import Due, due, is_turn, line, slot
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_policy import expired, restorable
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_policy import (
+    expired,
+    kept_days,
+    restorable,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_wal import missing_since
 
 LOOK_AGAIN = timedelta(hours=1)
@@ -154,7 +158,8 @@ def expire(settings: Settings, repository: int, lock: BackupLock) -> None:
     if not set(restorable(held)).difference(gone):
         names = ", ".join(backup.label for backup in gone)
         raise Refused(f"{names} would go by age, but nothing else in the repository can be restored: all of it stays")
-    command.work(chosen.expire(settings, repository, gone), lock.lost)
+    kept = replace(settings, keep_days=kept_days(held, settings.keep_days, now))
+    command.work(chosen.expire(kept, repository, gone), lock.lost)
     look(settings, State.read(), now)
 
 

@@ -118,7 +118,10 @@ class Engine(Protocol):
         """Make a backup; `leader` names the member that leads, which may be the own one."""
 
     def expire(self, settings: Settings, repository: int, gone: Sequence[Backup]) -> Argv:
-        """Remove what the policy no longer keeps, which `take` must not do. `gone` are these backups, oldest first."""
+        """Remove what the policy no longer keeps, which `take` must not do. `gone` are these backups, oldest first.
+
+        The settings' `keep_days` are those by which they were chosen.
+        """
 
     def catalog(self, settings: Settings, call: Call) -> Catalog:
         """What the repositories hold. Raises MatriarchError where not one of them can be read."""

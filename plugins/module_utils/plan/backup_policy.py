@@ -4,7 +4,8 @@
 """What the policy keeps. Pure; it says what an engine's own expiry by time does, so that it can be shown before.
 
 Every moment of the last days can be restored from a full backup that ended before it. So the newest full backup that is
-as old as the policy goes stays, and all before it go, with what builds on them.
+as old as the policy goes stays, and all before it go, with what builds on them. Where that one cannot be restored, the
+policy goes back to one that can.
 """
 
 from __future__ import annotations
@@ -24,13 +25,30 @@ def expired(catalog: Catalog, keep_days: int, now: datetime) -> tuple[Backup, ..
     )
 
 
+def kept_days(held: Catalog, keep_days: int, now: datetime) -> int:
+    """How many days of one repository are kept: more than declared where else no sound full backup so old would stay.
+
+    A whole number of days, for an engine takes no other. So one more backup may stay than must.
+    """
+    old = _full_ones(held, now - timedelta(days=keep_days))
+    can = restorable(held)
+    sound = [backup for backup in old if backup in can]
+    if not sound or sound[-1] == old[-1]:
+        return keep_days
+    return (now - sound[-1].stopped).days + 1
+
+
+def _full_ones(held: Catalog, until: datetime) -> list[Backup]:
+    """Those that ended before this moment, the oldest first."""
+    old = (backup for backup in held.backups if backup.kind == FULL and backup.stopped <= until)
+    return sorted(old, key=lambda backup: backup.stopped)
+
+
 def _expired(held: Catalog, keep_days: int, now: datetime) -> Iterator[Backup]:
-    horizon = now - timedelta(days=keep_days)
-    old = [backup for backup in held.backups if backup.kind == FULL and backup.stopped <= horizon]
+    old = _full_ones(held, now - timedelta(days=kept_days(held, keep_days, now)))
     if not old:
         return
-    keeper = max(old, key=lambda backup: backup.stopped)
-    gone = {backup.label for backup in old if backup is not keeper}
+    gone = {backup.label for backup in old[:-1]}
     for backup in held.backups:
         if backup.label in gone or gone.intersection(backup.required):
             yield backup

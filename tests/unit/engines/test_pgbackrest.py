@@ -208,6 +208,10 @@ class TestCommands:
         assert kind in engine("pgbackrest").kinds
         assert engine("pgbackrest").take(settings(), kind, "db1", 1)[-1] == "backup"
 
+    def test_it_expires_by_the_days_by_which_was_chosen_what_goes(self):
+        argv = engine("pgbackrest").expire(settings(keep_days=41), 2, ())
+        assert argv[-3:] == ["--repo=2", "--repo2-retention-full=41", "expire"]
+
     def test_a_restore_to_a_moment(self):
         wish = RestoreWish("/new", "time", "2026-11-20 12:00:00+00", label="x", repository=2, inclusive=False)
         argv = engine("pgbackrest").restore(settings(), wish)

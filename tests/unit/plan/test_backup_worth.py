@@ -4,13 +4,18 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import Refused
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.backup import DIFFERENTIAL, FULL
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.wal import SEGMENT_BYTES, Fork, Segment
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_policy import expired, restorable
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_policy import (
+    expired,
+    kept_days,
+    restorable,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_report import Archiver, report
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.backup_repository import (
     not_ready,
@@ -141,6 +146,19 @@ class TestPolicy:
         old, newer = self.days_old(50, 40)
         change = backup("d", NOON - timedelta(days=49), kind=DIFFERENTIAL, required=("50",))
         assert [b.label for b in expired(catalog([old, change, newer]), 30, NOON)] == ["50", "d"]
+
+    def test_one_that_cannot_be_restored_takes_no_sound_ones_place(self):
+        sixty, fifty, forty, ten = self.days_old(60, 50, 40, 10)
+        held = catalog([sixty, fifty, replace(forty, faulty=True), ten], wal(1, [4]))
+        assert [b.label for b in expired(held, 30, NOON)] == []
+        assert kept_days(held, 30, NOON) == 51
+        assert [b.label for b in expired(held, 5, NOON)] == ["60", "50", "40"]
+
+    def test_where_none_of_that_age_is_sound_the_declared_days_count(self):
+        forty, thirty, ten = self.days_old(40, 35, 10)
+        held = catalog([replace(forty, faulty=True), replace(thirty, faulty=True), ten], wal(1, [4]))
+        assert kept_days(held, 30, NOON) == 30
+        assert [b.label for b in expired(held, 30, NOON)] == ["40"]
 
     def test_never_the_last_that_can_be_restored(self):
         """Any ages, any policy: of a repository with a full backup one is left that is old enough, or all of them."""

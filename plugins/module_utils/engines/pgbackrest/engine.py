@@ -79,8 +79,9 @@ class PgBackRest:
         return [*_stanza(settings), "--log-level-console=info", *beside, *asked, "backup"]
 
     def expire(self, settings: Settings, repository: int, gone: Sequence[Backup]) -> Argv:
-        # By its own policy, which is ours: see plan/backup_policy.py.
-        return [*_stanza(settings), "--log-level-console=info", f"--repo={repository}", "expire"]
+        # By its own policy, which is ours: see plan/backup_policy.py. Only the days may be more than it was told.
+        asked = [f"--repo={repository}", f"--repo{repository}-retention-full={settings.keep_days}"]
+        return [*_stanza(settings), "--log-level-console=info", *asked, "expire"]
 
     def catalog(self, settings: Settings, call: Call) -> Catalog:
         return catalog.read(settings, call, _stanza(settings))
