@@ -24,6 +24,12 @@ options:
     type: list
     elements: str
     default: []
+  files_at_start:
+    description:
+      - Lists of files by the unit that reads them when it starts, where it is wanted whether it has started since they
+        changed.
+    type: dict
+    default: {}
   ports:
     description: TCP ports whose owners are wanted.
     type: list
@@ -78,6 +84,7 @@ EXAMPLES = r"""
   matriarch.pgcluster.host_info:
     packages: [patroni, etcd-server]
     units: [patroni.service, etcd.service]
+    files_at_start: {etcd.service: [/etc/etcd/etcd.env]}
     ports: [5432, 8008]
     data_directory: /var/lib/postgresql/17/main
     etcd_data_directory: /var/lib/etcd
@@ -149,6 +156,10 @@ host:
       description: C(load), C(active), C(sub) and C(enabled) by unit.
       type: dict
       sample: {etcd.service: {load: loaded, active: active, sub: running, enabled: enabled}}
+    outdated_units:
+      description: Those of O(files_at_start) that run and have started before one of their files was changed.
+      type: list
+      elements: str
     ports:
       description: Who listens, by the port's digits, null for a free port.
       type: dict
@@ -219,6 +230,7 @@ Reading = Callable[[], Any]
 ARGUMENTS: dict[str, Any] = {
     "packages": {"type": "list", "elements": "str", "default": []},
     "units": {"type": "list", "elements": "str", "default": []},
+    "files_at_start": {"type": "dict", "default": {}},
     "ports": {"type": "list", "elements": "int", "default": []},
     "data_directory": {"type": "str"},
     "etcd_data_directory": {"type": "str"},
@@ -281,6 +293,7 @@ def system_readings(params: Mapping[str, Any], root: Path) -> dict[str, Reading]
         "packages": lambda: host_system.packages(params["packages"]),
         "package_lists": lambda: host_system.has_package_lists(root),
         "units": lambda: host_system.units(params["units"]),
+        "outdated_units": lambda: host_system.outdated_units(root, params["files_at_start"]),
         "ports": lambda: host_ports.owners(root, params["ports"]),
         "ntp_synchronized": host_system.clock_synchronized,
     }

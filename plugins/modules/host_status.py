@@ -425,6 +425,7 @@ def run(params: Mapping[str, Any]) -> dict[str, Any]:
     survey = Survey()
     ask, proxy, socket = survey.ask, params["haproxy_socket"], params["postgres_socket"]
     settings, port, address = params["backup_settings"], params["postgres_port"], params["virtual_address"]
+    programs = {unit: [file] for unit, file in params["programs"].items()}
     certificates = [ask(f"certificate {path}", partial(certificate, path)) for path in params["certificates"]]
     return {
         "poolers": {name: ask(f"pooler {name}", partial(pooler, where)) for name, where in params["poolers"].items()},
@@ -436,7 +437,7 @@ def run(params: Mapping[str, Any]) -> dict[str, Any]:
         "following": ask("following", partial(following, socket, port)) if socket and params["follows"] else None,
         "backups": ask("backups", partial(told, settings, datetime.now(UTC))) if settings else None,
         "units": ask("units", partial(units, params["units"])),
-        "outdated_units": ask("programs", partial(host_system.outdated_units, Path("/"), params["programs"])),
+        "outdated_units": ask("programs", partial(host_system.outdated_units, Path("/"), programs)),
         "problems": survey.problems,
     }
 

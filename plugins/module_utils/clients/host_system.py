@@ -163,20 +163,21 @@ def units(names: list[str]) -> dict[str, dict[str, str | None]]:
     }
 
 
-def outdated_units(root: Path, programs: Mapping[str, str]) -> list[str]:
-    """Active units whose main process has started before their program's file was changed; a missing file is not.
+def outdated_units(root: Path, read_at_start: Mapping[str, Iterable[str]]) -> list[str]:
+    """Active units whose main process has started before one of their files was changed; a missing file is not.
 
     systemd tells the start in whole seconds, by the host's clock as it was then: who starts in the second of the change
     is taken to have it.
     """
-    shown = _show(list(programs), "ActiveState,ExecMainStartTimestamp", "--timestamp=unix")
+    shown = _show(list(read_at_start), "ActiveState,ExecMainStartTimestamp", "--timestamp=unix")
     started = {
         name: int(block["ExecMainStartTimestamp"].removeprefix("@"))
         for name, block in shown.items()
         if block.get("ActiveState") == "active" and block.get("ExecMainStartTimestamp")
     }
-    files = {name: root / programs[name].lstrip("/") for name in started}
-    return [name for name, file in files.items() if file.exists() and int(file.stat().st_mtime) > started[name]]
+    files = {name: [root / file.lstrip("/") for file in read_at_start[name]] for name in started}
+    changed = {name: [int(file.stat().st_mtime) for file in files[name] if file.exists()] for name in started}
+    return [name for name in started if max(changed[name], default=0) > started[name]]
 
 
 def _show(names: list[str], properties: str, *options: str) -> dict[str, dict[str, str]]:

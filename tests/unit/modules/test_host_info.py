@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import struct
 import subprocess
@@ -269,6 +270,17 @@ def test_units(answer):
     assert host_system.units([]) == {}
     with pytest.raises(ValueError, match="2 times to 1 units"):
         host_system.units(["a*.service"])
+
+
+def test_a_unit_that_started_before_one_of_its_files_changed(root, answer):
+    files = {"etcd.service": ["/etc/etcd/etcd.env", "/etc/systemd/system/etcd.service", "/etc/none"]}
+    write(root, {name.lstrip("/"): "" for name in files["etcd.service"][:2]})
+    os.utime(root / "etc/etcd/etcd.env", (1000, 1000))
+    os.utime(root / "etc/systemd/system/etcd.service", (2000, 2000))
+    answer("ExecMainStartTimestamp=@2000\nActiveState=active\n")
+    assert host(root, files_at_start=files)["outdated_units"] == []
+    os.utime(root / "etc/etcd/etcd.env", (2001, 2001))
+    assert host(root, files_at_start=files)["outdated_units"] == ["etcd.service"]
 
 
 @pytest.mark.parametrize(
