@@ -11,6 +11,7 @@ short_description: Move a file or directory out of the way, without deleting any
 description:
   - Renames a file or directory to a name beside it, in one step.
   - What does not exist is out of the way already. A name that is taken is refused.
+  - A data directory of PostgreSQL is refused while a server runs on it, and where it has tablespaces.
 attributes:
   check_mode:
     description: Can run in check mode and predict the new name.
@@ -64,11 +65,16 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.data_folder import has_tablespaces, is_running
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, Refused
 
 
 def set_aside(path: Path, suffix: str, replacement: Path | None, check_mode: bool) -> dict[str, Any]:
-    """Rename, unless there is nothing to rename. Raises Refused where the new name is taken or is no name."""
+    """Rename, unless there is nothing to rename. Raises Refused where the new name is taken or is no name.
+
+    A server that runs on it would go on in what was renamed, and take writes there. What would be stopped before is no
+    hindrance in check mode.
+    """
     if not suffix or "/" in suffix:
         raise Refused(f"'suffix' is {suffix!r}: it must be part of a name")
     aside = path.with_name(f"{path.name}.{suffix}")
@@ -77,6 +83,10 @@ def set_aside(path: Path, suffix: str, replacement: Path | None, check_mode: boo
         return {"changed": False, "aside": None}
     if os.path.lexists(aside):
         raise Refused(f"{path} cannot be moved aside: {aside} exists already. Next: choose another 'suffix'")
+    if has_tablespaces(path):
+        raise Refused(f"{path} has tablespaces, which lie elsewhere and would not go with it")
+    if not check_mode and is_running(path):
+        raise Refused(f"{path} cannot be moved aside: a PostgreSQL runs on it. Next: stop it")
     due = [(source, target) for source, target in moves if os.path.lexists(source)]
     if not check_mode:
         for source, target in due:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,27 @@ def test_what_was_moved_before_is_never_replaced(tmp_path: Path, run_module: Run
     answer = run_module(set_aside, path=str(tmp_path / "shop"), suffix="lost-1")
     assert "exists already" in answer["msg"]
     assert (tmp_path / "shop.lost-1").read_text() == "shop.lost-1"
+
+
+def test_what_a_server_runs_on_stays(tmp_path: Path, run_module: RunModule, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = tmp_path / "main"
+    data.mkdir()
+    monkeypatch.chdir(data)
+    (data / "postmaster.pid").write_text(f"{os.getpid()}\n{data}\n")
+    wish = {"path": str(data), "suffix": "former-1"}
+    assert "a PostgreSQL runs on it" in run_module(set_aside, **wish)["msg"]
+    assert data.is_dir()
+    assert run_module(set_aside, check_mode=True, **wish)["changed"], "it would be stopped before"
+    monkeypatch.chdir(tmp_path)
+    assert run_module(set_aside, **wish)["changed"], "the file of a server that is gone is no hindrance"
+
+
+def test_tablespaces_are_seen_before_anything_is_stopped(tmp_path: Path, run_module: RunModule) -> None:
+    (tmp_path / "main" / "pg_tblspc").mkdir(parents=True)
+    wish = {"path": str(tmp_path / "main"), "suffix": "former-1"}
+    assert run_module(set_aside, check_mode=True, **wish)["changed"]
+    (tmp_path / "main" / "pg_tblspc" / "16400").symlink_to(tmp_path)
+    assert "has tablespaces" in run_module(set_aside, check_mode=True, **wish)["msg"]
 
 
 @pytest.mark.parametrize("suffix", ["", "../x", "a/b"])
