@@ -43,8 +43,9 @@ class Leaving:
     """A host that shall go, and what of it is still there.
 
     `units`: those that run there or would after a boot, empty where it does not answer. `routed_by`: the proxies whose
-    HAProxy sends clients to it. `proxies`, `members`: all that the inventory names. `slots`: the replication slots on
-    each member. `unprotected`: the user accepts that no synchronous standby is left.
+    HAProxy sends clients to it. `proxies`: those whose HAProxy answers, and the host itself where it is one. `members`:
+    all that the inventory names. `slots`: the replication slots on each member. `unprotected`: the user accepts that no
+    synchronous standby is left.
     """
 
     name: str
@@ -141,7 +142,7 @@ def _objections(cluster: ClusterState, leaving: Leaving, etcd: Voters) -> Iterat
     if member is not None and member.is_up and not leaving.answers:
         yield f"{name} runs, but does not answer, so it cannot be stopped. Next: bring it back, or cut its power"
     if leaving.proxies == (name,):
-        yield f"{name} is the only proxy: no endpoint would be left. Next: add another one first"
+        yield f"{name} is the only proxy that answers: no endpoint would be left. Next: add or repair another one"
     yield from _objections_of_protection(cluster, leaving)
     yield from _objections_of_etcd(leaving, etcd)
 

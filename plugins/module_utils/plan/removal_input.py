@@ -31,7 +31,7 @@ def leaving_from_facts(
         answers=name in seen,
         units=tuple(unit for unit, state in units.items() if _is_present(state)),
         routed_by=tuple(proxy for proxy, told in seen.items() if _routes_to(name, told)),
-        proxies=tuple(topology["proxy"]),
+        proxies=tuple(proxy for proxy in topology["proxy"] if proxy == name or _serves(seen.get(proxy))),
         members=tuple(topology["postgres"]),
         slots={member: _slots(told) for member, told in seen.items() if told["postgres"]},
         protection=protection,
@@ -47,6 +47,11 @@ def _is_present(unit: Facts) -> bool:
 def _routes_to(name: str, told: Facts) -> bool:
     """HAProxy's words for a server that gets clients begin with UP; a drained one, or one that is down, gets none."""
     return any(server["name"] == name and server["status"].startswith("UP") for server in told["haproxy"] or ())
+
+
+def _serves(told: Facts | None) -> bool:
+    """Whether a HAProxy answered there."""
+    return told is not None and told["haproxy"] is not None
 
 
 def _slots(told: Facts) -> tuple[str, ...]:

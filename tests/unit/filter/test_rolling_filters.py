@@ -159,6 +159,12 @@ def test_a_removal_as_a_playbook_asks_for_it():
     assert plan["warnings"][0].startswith("zero_loss needs 2 standbys")
 
 
+def test_the_last_proxy_that_lives_stays():
+    mute = {"pg1": host(haproxy=None), "pg3": host()}
+    assert "pg3 is the only proxy that answers" in removal("pg3", mute, units=UNITS)["refused"][0]
+    assert removal("pg3", {**mute, "pg2": host()}, units=UNITS)["refused"] == []
+
+
 def test_a_removal_that_is_refused():
     assert removal("pg1", {name: host() for name in NAMES})["refused"][0].startswith("pg1 leads")
     mute = FILTERS["removal_plan"](None, "pg3", TOPOLOGY, {}, ETCD)
