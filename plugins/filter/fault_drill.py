@@ -32,6 +32,7 @@ def fault_drill_plan(
     tolerance: float = 1.0,
     protection: str = "async",
     follows: str = "",
+    watchdog: str = "auto",
 ) -> dict[str, Any]:
     def work() -> dict[str, Any]:
         stage = Stage(
@@ -43,6 +44,7 @@ def fault_drill_plan(
             protection=protection,
             failsafe=config.get("failsafe_mode") is True,
             follows=follows,
+            watched=watchdog != "off",
         )
         plan = plan_drill(stage, Wish(fault, target, float(seconds), float(tolerance)))
         return {**facts(plan, topology["name"]), "before": _leads(status["cluster"])}

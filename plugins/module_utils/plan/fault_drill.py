@@ -71,7 +71,10 @@ class Wish:
 
 @dataclass(frozen=True)
 class Stage:
-    """The cluster that it would happen to. Groups: the hosts by name; `reached`: those that answer."""
+    """The cluster that it would happen to. Groups: the hosts by name; `reached`: those that answer.
+
+    `watched`: whether somebody stops a leader whose Patroni hangs.
+    """
 
     cluster: ClusterState
     etcd: Voters
@@ -81,6 +84,7 @@ class Stage:
     protection: str = "async"
     failsafe: bool = False
     follows: str = ""
+    watched: bool = True
 
     @property
     def leader(self) -> str:
@@ -184,6 +188,8 @@ def _objections(stage: Stage, fault: str, target: str) -> Iterator[str]:
     if target not in stage.reached:
         yield f"{target} does not answer. Next: ansible-playbook status.yml"
     yield from _objections_of_members(stage, kind, target)
+    if fault == "freeze_patroni" and target == stage.leader and not stage.watched:
+        yield f"patroni_watchdog is off: {target} would take writes on beside a new leader. Next: turn it on first"
     yield from _objections_of_etcd(stage, fault, target)
     if not stage.without("proxy", target):
         yield f"{target} is the only proxy that answers: no client could be sent. Next: add another one first"

@@ -44,6 +44,13 @@ def test_the_timeouts_of_the_cluster_count_and_not_those_that_are_declared():
     assert told["before"] == {"name": "db1", "timeline": 3}
 
 
+def test_nobody_watches_a_leader_where_the_watchdog_is_off():
+    assert "patroni_watchdog is off" in plan("freeze_patroni", watchdog="off")["refused"][0]
+    assert plan("freeze_patroni", target="db2", watchdog="off")["refused"] == []
+    assert plan("freeze_patroni", watchdog="guard")["refused"] == plan("freeze_patroni")["refused"] == []
+    assert plan("kill_patroni", watchdog="off")["refused"] == []
+
+
 def test_from_plan_to_verdict():
     told = FILTERS["fault_drill_verdict"](plan(), FELT, {"leader": "db2", "timeline": 4}, acted=True, whole="9.5")
     json.dumps(told)

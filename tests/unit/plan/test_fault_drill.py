@@ -136,6 +136,12 @@ ALONE = replace(STAGE, cluster=cluster("db1"), groups={**STAGE.groups, "postgres
         ("power_cut", "db9", STAGE, "power_cut is for one of db1, db2, db3, not for db9"),
         ("kill_postgres", "", replace(STAGE, follows="shop"), "this cluster follows shop"),
         ("kill_postgres", "", replace(STAGE, reached=("db2", "db3")), "db1 does not answer"),
+        (
+            "freeze_patroni",
+            "",
+            replace(STAGE, watched=False),
+            "patroni_watchdog is off: db1 would take writes on",
+        ),
         ("kill_postgres", "", TWO, "2 members have to run besides db1, and 1 would"),
         ("kill_patroni", "", ALONE, "1 member has to run besides db1, and 0 would"),
         ("stop_etcd", "", replace(STAGE, etcd=Voters({"db1": True, "db2": True})), "etcd would lose its majority"),
