@@ -55,6 +55,12 @@ options:
     description: Whether O(state=restarted) may restart the leader. Nobody can write meanwhile.
     type: bool
     default: false
+  writes_may_wait:
+    description:
+      - Whether O(state=restarted) may restart the only standby that commits can wait for. Where they wait for one
+        whatever happens, nobody can write meanwhile.
+    type: bool
+    default: false
   allow_reinitialize:
     description:
       - Whether a replica that does not come back within O(wait_timeout), though it answers, is cloned anew. That is
@@ -362,7 +368,7 @@ def run(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         raise Refused("'start_timeout' must be more than 0 seconds")
     patient = Patient(params["name"], patroni_clients(params))
     look = patient.look()
-    wish = Wish(params["state"], params["only_pending"], params["allow_leader"])
+    wish = Wish(params["state"], params["only_pending"], params["allow_leader"], params["writes_may_wait"])
     course = Course(look, look)
     action = plan_member(wish, look)
     if check_mode:
@@ -391,6 +397,7 @@ def main() -> None:
             },
             "only_pending": {"type": "bool", "default": True},
             "allow_leader": {"type": "bool", "default": False},
+            "writes_may_wait": {"type": "bool", "default": False},
             "allow_reinitialize": {"type": "bool", "default": False},
             "start_timeout": {"type": "int"},
             "agents": {"type": "dict", "default": {}},

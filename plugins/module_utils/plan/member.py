@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import Refused
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.member_status import MemberStatus
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.rolling_safety import can_confirm
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,15 @@ class Look:
 
 @dataclass(frozen=True)
 class Wish:
-    """What is wanted of one member. `state`: running, streaming, restarted, reloaded or reinitialized."""
+    """What is wanted of one member. `state`: running, streaming, restarted, reloaded or reinitialized.
+
+    `writes_may_wait`: let them, while the only standby that commits can wait for restarts.
+    """
 
     state: str
     only_pending: bool = True
     allow_leader: bool = False
+    writes_may_wait: bool = False
 
 
 def plan_member(wish: Wish, look: Look) -> str:
@@ -93,7 +98,20 @@ def _restart(wish: Wish, look: Look) -> str:
             f"{look.name} leads, and nobody could write while it restarts. Next: playbooks/switchover.yml first, or "
             "accept that: allow_leader=true"
         )
+    if not wish.writes_may_wait and _is_last_to_confirm(look):
+        raise Refused(
+            f"{look.name} is the last standby that commits can wait for: writes would wait until it is back. "
+            "Next: add a standby, or accept that: writes_may_wait=true"
+        )
     return "restart"
+
+
+def _is_last_to_confirm(look: Look) -> bool:
+    """True when commits wait for it, and no other standby is there that could take its place."""
+    member = look.cluster.member(look.name) if look.cluster else None
+    if look.cluster is None or member is None or not member.is_synchronous:
+        return False
+    return not any(can_confirm(other) for other in look.cluster.members if other.name != look.name)
 
 
 def refuse_to_reinitialize(look: Look) -> None:

@@ -29,6 +29,9 @@ CLUSTER = ClusterState.from_json(
     }
 )
 LONELY = ClusterState.from_json({"members": [member("pg1", "leader"), member("pg2", "sync_standby"), member("pg3")]})
+LAST = ClusterState.from_json(
+    {"members": [member("pg1", "leader"), member("pg2", "sync_standby"), member("pg3", tags={"nosync": True})]}
+)
 HEADLESS = ClusterState.from_json({"members": [member("pg2"), member("pg3")]})
 
 
@@ -55,6 +58,10 @@ RESTART, ANYHOW = Wish("restarted"), Wish("restarted", only_pending=False)
         (RESTART, silent("pg2"), "restart"),
         (ANYHOW, look("pg2"), "restart"),
         (Wish("restarted", allow_leader=True), look("pg1", pending_restart=True), "restart"),
+        (ANYHOW, look("pg2", LONELY), "restart"),  # pg3 takes its place
+        (ANYHOW, look("pg3", LAST), "restart"),
+        (RESTART, look("pg2", LAST), ""),
+        (Wish("restarted", only_pending=False, writes_may_wait=True), look("pg2", LAST), "restart"),
         (Wish("reloaded"), look("pg1"), "reload"),
         (Wish("reinitialized"), look("pg2"), "reinitialize"),
         (Wish("reinitialized"), look("pg3", LONELY), "reinitialize"),
@@ -72,6 +79,7 @@ def test_the_action_leads_to_the_wish(wish: Wish, seen: Look, action: str) -> No
     [
         (RESTART, look("pg1", pending_restart=True), "pg1 leads, and nobody could write"),
         (ANYHOW, look("pg1"), "playbooks/switchover.yml first"),
+        (ANYHOW, look("pg2", LAST), "pg2 is the last standby that commits can wait for"),
         (Wish("reinitialized", allow_leader=True), look("pg1"), "pg1 leads: its data is the cluster's"),
         (Wish("reinitialized"), look("pg2", role="primary"), "pg2 runs as a primary"),
         (Wish("reinitialized"), look("pg2", HEADLESS), "the cluster has no leader. Next: playbooks/failover.yml"),
