@@ -85,7 +85,7 @@ def removal_plan(
         leaving = leaving_from_facts(name, topology, seen, units or {}, protection, unprotected)
         plan = RemovalPlan(refused=(NO_PATRONI,))
         if cluster:
-            plan = plan_removal(cluster_from_facts(cluster), leaving, Voters.from_facts(etcd))
+            plan = plan_removal(cluster_from_facts(cluster), leaving, Voters.from_facts(etcd, topology["etcd"]))
         return {
             "steps": [step.facts() for step in plan.steps],
             "refused": list(plan.refused),

@@ -15,3 +15,10 @@ def test_slots_are_kept_as_declared_whatever_an_earlier_run_has_left():
     assert role_variable("membership", slots_ttl, {}) == declared
     own = {"patroni_dynamic_configuration": {"member_slots_ttl": "2h"}}
     assert role_variable("membership", slots_ttl, own) == "2h"
+
+
+def test_a_member_of_etcd_without_a_name_is_asked_for_by_its_address():
+    known = {"pgcluster_topology": {"etcd": {"pg4": "10.0.0.4"}}, "pgcluster_etcd_peer_port": 2380}
+    peer_urls = "__membership_peer_urls"
+    assert role_variable("membership", peer_urls, {**known, "membership_member": "pg4"}) == ["https://10.0.0.4:2380"]
+    assert role_variable("membership", peer_urls, {**known, "membership_member": "pg1"}) == []

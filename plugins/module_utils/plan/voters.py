@@ -19,12 +19,18 @@ class Voters:
     learners: frozenset[str] = frozenset()
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, Any] | None) -> Voters:
-        """The voters in what P(matriarch.pgcluster.etcd_cluster_info#module) returned as `etcd`."""
+    def from_facts(cls, facts: Mapping[str, Any] | None, addresses: Mapping[str, str] | None = None) -> Voters:
+        """The voters in what P(matriarch.pgcluster.etcd_cluster_info#module) returned as `etcd`.
+
+        `addresses`, by host, tell whose a member is that never started.
+        """
         if not facts:
             return cls()
-        voters = {_label(m): m["healthy"] is True for m in facts["members"] if not m["is_learner"]}
-        return cls(voters, facts["leader"], frozenset(_label(m) for m in facts["members"] if m["is_learner"]))
+        named = {member["name"] for member in facts["members"]}
+        hosts = {address: host for host, address in (addresses or {}).items() if host not in named}
+        members = [(_label(member, hosts), member) for member in facts["members"]]
+        voters = {label: member["healthy"] is True for label, member in members if not member["is_learner"]}
+        return cls(voters, facts["leader"], frozenset(label for label, member in members if member["is_learner"]))
 
     @property
     def quorum(self) -> int:
@@ -56,6 +62,9 @@ class Voters:
         return f"{self.running} of {len(self.healthy)} voters are healthy, {self.quorum} are needed"
 
 
-def _label(member: Mapping[str, Any]) -> str:
-    """A member that never started has no name yet."""
-    return str(member["name"] or member["id"])
+def _label(member: Mapping[str, Any], hosts: Mapping[str, str]) -> str:
+    """A member that never started has no name yet, and is known by its address; `hosts` by theirs."""
+    if member["name"]:
+        return str(member["name"])
+    addresses = (url.partition("://")[2].rpartition(":")[0] for url in member["peer_urls"])
+    return next((hosts[address] for address in addresses if address in hosts), str(member["id"]))

@@ -20,7 +20,7 @@ ETCD = {
     "leader": "pg2",
     "members": [
         *({"name": name, "id": name, "healthy": True, "is_learner": False} for name in NAMES),
-        {"name": "", "id": "8e9e05c5", "healthy": False, "is_learner": True},
+        {"name": "", "id": "8e9e05c5", "healthy": False, "is_learner": True, "peer_urls": ["https://10.0.0.9:2380"]},
     ],
 }
 UP = {"max_connections": {"old_value": "100", "new_value": "200"}}
@@ -157,6 +157,18 @@ def test_a_removal_as_a_playbook_asks_for_it():
     ]
     assert plan["slot"] == "pg3"
     assert plan["warnings"][0].startswith("zero_loss needs 2 standbys")
+
+
+@pytest.mark.parametrize("is_learner", [True, False])
+def test_a_member_of_etcd_that_never_started_is_known_by_its_address(is_learner):
+    unnamed = {"name": "", "id": "8e9e05c5", "healthy": False, "is_learner": is_learner}
+    etcd = {**ETCD, "members": [*ETCD["members"][:3], {**unnamed, "peer_urls": ["https://10.0.0.4:2380"]}]}
+    topology = {**TOPOLOGY, "etcd": {**TOPOLOGY["etcd"], "pg4": "10.0.0.4"}}
+    seen_by = {name: host(haproxy=[], postgres=None) for name in (*NAMES, "pg4")}
+    plan = FILTERS["removal_plan"](facts(), "pg4", topology, seen_by, etcd)
+    assert [(step["action"], step["on"]) for step in plan["steps"]] == [("remove_etcd", list(NAMES))]
+    elsewhere = {**topology, "etcd": {**TOPOLOGY["etcd"], "pg4": "10.0.0.5"}}
+    assert FILTERS["removal_plan"](facts(), "pg4", elsewhere, seen_by, etcd)["steps"] == []
 
 
 def test_the_last_proxy_that_lives_stays():
