@@ -128,7 +128,7 @@ stamp:
   type: str
   sample: 20260131T120000Z
 before:
-  description: The cluster that runs, which must be the same afterwards.
+  description: The cluster that runs, which must be the same afterwards; empty where nothing is to be done.
   returned: when O(stage=plan)
   type: dict
   contains:
@@ -232,14 +232,14 @@ def plan(params: dict[str, Any]) -> dict[str, Any]:
         unseen_has_majority=has_majority(state_at(params, "unseen_urls")),
     )
     way = choose(found, Wish(params["source"], params["survivor"]))
-    before = evidence_of(voices_of(params), params["cluster"], etcd_is_lost=way.name != "none")
+    before = evidence_of(voices_of(params), params["cluster"]).facts() if way.steps else {}
     return {
         "way": way.name,
         "survivor": way.survivor,
         "reason": way.reason,
         "steps": list(way.steps),
         "stamp": datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"),
-        "before": before.facts(),
+        "before": before,
     }
 
 

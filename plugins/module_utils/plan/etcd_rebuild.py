@@ -148,8 +148,8 @@ def _told(found: Found) -> str:
     return f"data is on {', '.join(found.survivors) or 'no host'}"
 
 
-def evidence_of(voices: Sequence[Voice], cluster: str, *, etcd_is_lost: bool) -> Evidence:
-    """What runs. Raises Refused with everything that makes it unsafe to go on.
+def evidence_of(voices: Sequence[Voice], cluster: str) -> Evidence:
+    """What runs without etcd. Raises Refused with everything that makes it unsafe to go on.
 
     In failsafe mode the leader asks all members in every loop, and demotes itself where one does not answer.
     """
@@ -157,12 +157,14 @@ def evidence_of(voices: Sequence[Voice], cluster: str, *, etcd_is_lost: bool) ->
     primaries = {name: status for name, status in heard.items() if status.is_primary}
     problems = [f"Patroni of {voice.name} does not answer: {voice.reason}" for voice in voices if not voice.status]
     problems += [f"{name} belongs to {status.scope}" for name, status in heard.items() if status.scope != cluster]
-    if len(primaries) != 1:
-        problems.append(f"{len(primaries)} members are primaries ({', '.join(sorted(primaries)) or 'none'}), not one")
+    if not primaries:
+        problems.append("no member is a primary; a standby cluster, which has none, is not supported here")
+    if len(primaries) > 1:
+        problems.append(f"{len(primaries)} members are primaries ({', '.join(sorted(primaries))}), not one")
     for leader, leading in primaries.items():
         standbys = {name: status for name, status in heard.items() if name not in primaries}
         problems += [told for name, status in standbys.items() if (told := _not_following(name, status, leading))]
-        if etcd_is_lost and not leading.failsafe_active:
+        if not leading.failsafe_active:
             problems.append(f"Patroni of {leader} is not in failsafe mode: it does not say that it has lost etcd")
     if problems:
         raise Refused(

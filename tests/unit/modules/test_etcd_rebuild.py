@@ -54,6 +54,18 @@ def test_a_silent_patroni_stops_it(shop: FakeShop, run_module: RunModule) -> Non
     assert "does not answer" in run_module(etcd_rebuild, **wish(shop))["msg"]
 
 
+def test_of_an_etcd_that_is_healthy_it_says_so_whatever_the_cluster_is_like(
+    shop: FakeShop, run_module: RunModule
+) -> None:
+    shop.kill("pg3")
+    etcd = FakeEtcd.of(*LOST)
+    try:
+        answer = run_module(etcd_rebuild, **wish(shop, urls=etcd.urls))
+    finally:
+        etcd.stop_all()
+    assert (answer["way"], answer["before"]) == ("none", {})
+
+
 def test_only_a_store_that_agrees_may_be_shown(shop: FakeShop, run_module: RunModule) -> None:
     before = {"leader": "pg1", "timeline": 1, "system_identifier": "75", "started": {}}
     etcd, config = FakeKeys(), {"ttl": 20}

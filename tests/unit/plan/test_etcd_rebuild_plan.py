@@ -93,14 +93,14 @@ def test_where_nothing_may_be_done_or_somebody_decides(left: Found, wish: Wish, 
 
 
 def test_evidence_of_a_cluster_that_runs_without_etcd() -> None:
-    assert evidence_of(voices(), "shop", etcd_is_lost=True) == RUNNING
+    assert evidence_of(voices(), "shop") == RUNNING
 
 
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
         ({"pg2": {"role": "primary"}}, "2 members are primaries"),
-        ({"pg1": {"role": "replica"}}, "0 members are primaries"),
+        ({"pg1": {"role": "replica"}}, "no member is a primary; a standby cluster"),
         ({"pg2": {"replication_state": ""}}, "pg2 .* does not stream"),
         ({"pg3": {"timeline": 2}}, "pg3 is on timeline 2"),
         ({"pg3": {"scope": "other"}}, "pg3 belongs to other"),
@@ -109,13 +109,13 @@ def test_evidence_of_a_cluster_that_runs_without_etcd() -> None:
 )
 def test_a_cluster_that_does_not_run_as_a_whole(changes: dict[str, dict[str, Any]], why: str) -> None:
     with pytest.raises(Refused, match=why):
-        evidence_of(voices(**changes), "shop", etcd_is_lost=True)
+        evidence_of(voices(**changes), "shop")
 
 
 def test_a_silent_patroni_forbids_it() -> None:
     heard = [*voices()[:2], Voice("https://pg3", "https://pg3", reason="no answer in time")]
     with pytest.raises(Refused, match="https://pg3 does not answer: no answer in time"):
-        evidence_of(heard, "shop", etcd_is_lost=True)
+        evidence_of(heard, "shop")
 
 
 @pytest.mark.parametrize(
