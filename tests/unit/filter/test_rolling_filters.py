@@ -163,11 +163,12 @@ def test_a_removal_as_a_playbook_asks_for_it():
 def test_a_member_of_etcd_that_never_started_is_known_by_its_address(is_learner):
     unnamed = {"name": "", "id": "8e9e05c5", "healthy": False, "is_learner": is_learner}
     etcd = {**ETCD, "members": [*ETCD["members"][:3], {**unnamed, "peer_urls": ["https://10.0.0.4:2380"]}]}
-    topology = {**TOPOLOGY, "etcd": {**TOPOLOGY["etcd"], "pg4": "10.0.0.4"}}
+    addresses = dict.fromkeys(NAMES, "10.0.0.1")
+    topology = {**TOPOLOGY, "etcd": {**addresses, "pg4": "10.0.0.4"}}
     seen_by = {name: host(haproxy=[], postgres=None) for name in (*NAMES, "pg4")}
     plan = FILTERS["removal_plan"](facts(), "pg4", topology, seen_by, etcd)
     assert [(step["action"], step["on"]) for step in plan["steps"]] == [("remove_etcd", list(NAMES))]
-    elsewhere = {**topology, "etcd": {**TOPOLOGY["etcd"], "pg4": "10.0.0.5"}}
+    elsewhere = {**topology, "etcd": {**addresses, "pg4": "10.0.0.5"}}
     assert FILTERS["removal_plan"](facts(), "pg4", elsewhere, seen_by, etcd)["steps"] == []
 
 
