@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.roles import role_variable
 
-HOSTS = ["pg1", "pg2", "pg3"]
+HOSTS = ("pg1", "pg2", "pg3")
 
 
 def host(*, changed: bool | None = False, outdated: bool | None = False, active: str = "active") -> dict[str, Any]:
@@ -21,11 +22,11 @@ def host(*, changed: bool | None = False, outdated: bool | None = False, active:
     return {"__pgcluster_answer": {"host": told}, **configured}
 
 
-def value(name: str, hosts: dict[str, Any], in_play: list[str] = HOSTS) -> Any:
+def value(name: str, hosts: dict[str, Any], in_play: Sequence[str] = HOSTS) -> Any:
     known = {
         "hostvars": hosts,
-        "ansible_play_hosts": in_play,
-        "pgcluster_reached": HOSTS,
+        "ansible_play_hosts": list(in_play),
+        "pgcluster_reached": list(HOSTS),
         "pgcluster_topology": {"etcd": dict.fromkeys(HOSTS, "")},
     }
     return role_variable("etcd", name, known)

@@ -82,8 +82,11 @@ def test_a_repository_that_fails_keeps_no_other_one_from_its_backup(monkeypatch,
         made.append(kind)
         return run.Done(backup("20261120-120000F", NOON, repository=2))
 
+    def write(state):
+        written.append(state)
+
     monkeypatch.setattr(run, "take", take)
-    monkeypatch.setattr(State, "write", lambda state: written.append(state))
+    monkeypatch.setattr(State, "write", write)
     cluster_of(monkeypatch, LEADER, REPLICA)
     with pytest.raises(MatriarchError, match="no room"):
         run.scheduled(settings(member="db2", repositories=[S3, {**S3, "path": "/other"}]), NOON)
