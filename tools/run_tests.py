@@ -46,7 +46,7 @@ STAGES = (
     scenario("operations", 20),
     scenario("single", 7),
     scenario("debian12", 9),
-    scenario("faults", 90),  # in CI those that matter most, which takes 15
+    scenario("faults", 90),  # in CI those that matter most, which takes 20
     Stage("ansible-test units", ("tools/ansible_test", "units"), 5, ci=False),
     scenario("forky", 9, ci=False),  # a release that is not finished changes without us
     scenario("fleet", 8, ci=False),

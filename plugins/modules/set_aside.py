@@ -84,7 +84,7 @@ def set_aside(path: Path, suffix: str, replacement: Path | None, check_mode: boo
     if os.path.lexists(aside):
         raise Refused(f"{path} cannot be moved aside: {aside} exists already. Next: choose another 'suffix'")
     if has_tablespaces(path):
-        raise Refused(f"{path} has tablespaces, which lie elsewhere and would not go with it")
+        raise Refused(f"{path} has tablespaces, which would stay where they are. Next: move all to pg_default")
     if not check_mode and is_running(path):
         raise Refused(f"{path} cannot be moved aside: a PostgreSQL runs on it. Next: stop it")
     due = [(source, target) for source, target in moves if os.path.lexists(source)]
