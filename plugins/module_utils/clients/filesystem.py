@@ -106,7 +106,8 @@ def apply(change: Change) -> None:
             _write(path, entry.content, change.attributes)
         else:
             if change.replaces:
-                path.mkdir(mode=0o755, parents=True)
+                # A directory that several hosts mount may have been made by another one since it was looked for.
+                path.mkdir(mode=0o755, parents=True, exist_ok=True)
             _own(entry.path, change.attributes)
     except OSError as error:
         raise MatriarchError(

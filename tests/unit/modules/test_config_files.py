@@ -188,3 +188,18 @@ def test_a_system_error_names_the_path_and_leaves_nothing_beside(run, tmp_path, 
     assert f"{path} could not be made what it shall be (file): No space left on device" in failed["msg"]
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.cfg"]
     assert path.read_text() == "old"
+
+
+def test_a_shared_directory_that_another_host_makes_meanwhile_is_taken(run, tmp_path, monkeypatch):
+    path = tmp_path / "mounted" / "backups"
+    look = filesystem.find
+
+    def found_too_early(entry):
+        found = look(entry)
+        path.mkdir(parents=True)
+        return found
+
+    monkeypatch.setattr(filesystem, "find", found_too_early)
+    done = run(directories=[{"path": str(path), "mode": "0750"}])
+    assert done["changed_paths"] == [str(path)]
+    assert oct(path.stat().st_mode) == "0o40750"
