@@ -7,6 +7,7 @@ failed.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -102,13 +103,11 @@ PYTEST_WORDS = {
     "errors": "failed",
     "skipped": "skipped",
 }
-COMPLAINT = re.compile(
-    r"^(?:fatal: |failed: \[|ERROR |FAILED |E  |check failed: |\* \[[\w.-]+\] => |Idempotence test failed)"
-)
 TASK = re.compile(r"^TASK \[")
 TASK_FAILED = re.compile(r"^(?:fatal: |failed: \[)")
 CHECK_FAILED = re.compile(r"^(?:ERROR |FAILED |E  |check failed: |Idempotence test failed|\* \[[\w.-]+\] => )")
 MOST_COMPLAINTS = 40
+MOST_DETAILS = 12
 LONGEST_LINE = 800
 
 
@@ -116,14 +115,20 @@ def complaints(log: str) -> tuple[str, ...]:
     """The last lines that say why a stage failed: the tasks of Ansible, the errors of pytest and of our own checks."""
     found: list[str] = []
     task = ""
-    for line in ESCAPE.sub("", log).splitlines():
+    lines = ESCAPE.sub("", log).splitlines()
+    for number, line in enumerate(lines):
         if TASK.match(line):
             task = line.rstrip("* ")
         elif TASK_FAILED.match(line):
-            found += [task, line[:LONGEST_LINE]]
+            found += [task, line, *details(lines[number + 1 :])]
         elif CHECK_FAILED.match(line):
-            found.append(line[:LONGEST_LINE])
-    return tuple(found[-MOST_COMPLAINTS:])
+            found.append(line)
+    return tuple(line[:LONGEST_LINE] for line in found[-MOST_COMPLAINTS:])
+
+
+def details(lines: Sequence[str]) -> list[str]:
+    """What Ansible says of a failed task: the indented lines that follow it."""
+    return list(itertools.takewhile(lambda line: line.startswith("    "), itertools.islice(lines, MOST_DETAILS)))
 
 
 def count_checks(log: str) -> Count:

@@ -55,7 +55,12 @@ def test_what_failed_stands_above_the_table(run_stage):
     log = """TASK [etcd : Configure etcd] *****
 ok: [db1]
 TASK [etcd : Start etcd] *****
-fatal: [db1]: FAILED! => {"msg": "no"}
+fatal: [db1]: FAILED! =>
+    changed: false
+    msg: no space
+
+PLAY RECAP *****
+    not of the task
 * [db2] => etcd : Configure etcd
 FAILED tests/test_a.py::test_b - AssertionError
 """
@@ -64,7 +69,9 @@ FAILED tests/test_a.py::test_b - AssertionError
     assert printed.startswith(
         """what failed in a stage:
 TASK [etcd : Start etcd]
-fatal: [db1]: FAILED! => {"msg": "no"}
+fatal: [db1]: FAILED! =>
+    changed: false
+    msg: no space
 * [db2] => etcd : Configure etcd
 FAILED tests/test_a.py::test_b - AssertionError
 
