@@ -50,7 +50,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Cluster:
-    """The cluster as its inventory describes it; the ports are the documented defaults."""
+    """The cluster as its inventory describes it; the ports of its proxies are the documented defaults."""
 
     name: str
     sources: tuple[str, ...]
@@ -62,6 +62,8 @@ class Cluster:
     repositories: int = 0
     """How many hold its backups."""
     wal_directory: str = ""
+    postgresql_port: int = 5432
+    patroni_port: int = 8008
     is_monitored: bool = False
     """Whether its hosts have exporters: the inventory has a host that asks them."""
     shared: tuple[tuple[Machine, Mapping[str, int]], ...] = ()
@@ -109,7 +111,7 @@ class Cluster:
 
     @property
     def instances(self) -> tuple[Endpoint, ...]:
-        return tuple(Endpoint(machine.name, machine.address, 5432) for machine in self.postgres)
+        return tuple(Endpoint(machine.name, machine.address, self.postgresql_port) for machine in self.postgres)
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -164,6 +166,8 @@ def cluster(name: str, sources: tuple[str, ...], groups: Mapping[str, list[str]]
         vip=str(hosts[own["proxy"][0]].get("pgcluster_vip", "")).partition("/")[0],
         repositories=first["repositories"],
         wal_directory=first.get("pgcluster_wal_directory", ""),
+        postgresql_port=first.get("pgcluster_postgresql_port", 5432),
+        patroni_port=first.get("pgcluster_patroni_port", 8008),
         is_monitored=bool(groups.get("monitoring")),
         shared=tuple(
             (machine(host, hosts[host]), hosts[host][SHARED_WITH][name])

@@ -186,7 +186,7 @@ def patroni(cluster: Cluster) -> dict[str, Any]:
 def ask_patroni(cluster: Cluster, machine: Machine, path: str) -> dict[str, Any]:
     """What one Patroni answers; nothing where it does not."""
     context = ssl.create_default_context(cafile=str(cluster.ca))
-    url = f"https://{machine.address}:8008/{path}"
+    url = f"https://{machine.address}:{cluster.patroni_port}/{path}"
     with suppress(OSError), urllib.request.urlopen(url, context=context, timeout=5) as answer:
         told: dict[str, Any] = json.load(answer)
         return told

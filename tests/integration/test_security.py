@@ -20,7 +20,6 @@ SECRETS = ("admin_password", "probe_password")
 # Ports that hosts of a group open to others.
 SSH = {22}
 ETCD = {2379, 2380}
-POSTGRES = {5432, 8008}
 BACKUP = {8432}
 EXPORTERS = {8405, 9100, 9127, 9128, 9187}
 
@@ -57,12 +56,14 @@ def test_etcd_answers_nobody_without_a_certificate(cluster: Cluster, etcd_machin
         first_byte_without_certificate(etcd_machine.address, port, cluster.ca)
 
 
-def test_patroni_takes_no_order_without_a_certificate(login: Login, postgres_machine: Machine) -> None:
+def test_patroni_takes_no_order_without_a_certificate(
+    cluster: Cluster, login: Login, postgres_machine: Machine
+) -> None:
     """Asked from the member itself, whose address is allowed to give orders."""
     order = (
         "import ssl, urllib.request as r;"
         "c = ssl.create_default_context(cafile='/etc/matriarch/tls/ca.crt');"
-        f"q = r.Request('https://{postgres_machine.address}:8008/reload', method='POST');"
+        f"q = r.Request('https://{postgres_machine.address}:{cluster.patroni_port}/reload', method='POST');"
         "print(r.urlopen(q, context=c, timeout=5).status)"
     )
     answer = login(postgres_machine).run("python3 -c %s", order)
@@ -74,7 +75,7 @@ def declared_ports(machine: Machine) -> set[int]:
     ports = set(SSH)
     for cluster in load():
         ports |= ETCD if machine in cluster.etcd else set()
-        ports |= POSTGRES if machine in cluster.postgres else set()
+        ports |= {cluster.postgresql_port, cluster.patroni_port} if machine in cluster.postgres else set()
         ports |= BACKUP if cluster.repositories and machine in cluster.postgres else set()
         ports |= EXPORTERS if cluster.is_monitored and machine in cluster.machines else set()
         ports |= cluster.proxy_ports if machine in cluster.proxy else set()
