@@ -15,6 +15,7 @@ DATABASE = "matriarch_bench"
 ROWS_PER_MIB = 68 * 128  # of `account`: 108 bytes each on pages of 8 KiB that are filled to 90 %
 SLICES = 20
 RETRY_SECONDS = 0.02
+END_SECONDS = 30.0
 WRITE = """
     WITH touched AS (UPDATE account SET balance = balance + 1 WHERE id = %s)
     INSERT INTO acknowledged (client, number) VALUES (%s, %s)
@@ -105,7 +106,7 @@ AnyWorker = TypeVar("AnyWorker", bound=Worker)
 
 
 class Load(Generic[AnyWorker]):
-    """Clients at work, for `with`."""
+    """Clients at work, for `with`. At its end nobody waits longer than half a minute for a statement that hangs."""
 
     def __init__(self, clients: Iterable[AnyWorker]) -> None:
         self.clients = list(clients)
@@ -119,8 +120,9 @@ class Load(Generic[AnyWorker]):
 
     def __exit__(self, *_about_an_error: object) -> None:
         self._stop.set()
+        deadline = time.monotonic() + END_SECONDS
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def wait_for_everybody(self, seconds: float = 60.0) -> None:
         """Until every client has got an acknowledgement from now on. Raises TimeoutError with what the rest got."""

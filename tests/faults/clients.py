@@ -30,7 +30,7 @@ READ = "SELECT worker, max(seq) FROM audited WHERE run = %s GROUP BY worker"
 WRITE_SECONDS = 0.03
 READ_SECONDS = 0.2
 # "canceling wait for synchronous replication": the row is there, on one member, and nobody knows for how long.
-NOT_REPLICATED = "01000"
+NOT_REPLICATED, CANCELLED = "01000", "wait cancelled"
 
 Session = psycopg.Connection[Any]
 Open = Callable[[], Session]
@@ -83,6 +83,8 @@ class Writer(Client):
     members: dict[str, str] = field(default_factory=dict)
     """Names by address."""
     writes: list[Write] = field(default_factory=list)
+    pending: Write | None = None
+    """What was sent, while no answer has come."""
 
     think_seconds = WRITE_SECONDS
 
@@ -91,19 +93,23 @@ class Writer(Client):
         self.notices.clear()
         sent = time.monotonic()
 
-        def note(outcome: Outcome, place: Place | None = None, error: str = "") -> None:
-            at = time.monotonic()
-            self.writes.append(Write(self.name, self.service, seq, row_id, sent, at, outcome, place, error))
-            if outcome is Outcome.OK:
-                self.moments.append(at)
+        def noted(outcome: Outcome, place: Place | None = None, error: str = "") -> Write:
+            return Write(self.name, self.service, seq, row_id, sent, time.monotonic(), outcome, place, error)
 
+        def note(outcome: Outcome, place: Place | None = None, error: str = "") -> None:
+            self.pending = None
+            self.writes.append(noted(outcome, place, error))
+            if outcome is Outcome.OK:
+                self.moments.append(self.writes[-1].answered)
+
+        self.pending = noted(Outcome.UNKNOWN, error="no answer until the end")
         try:
             told = session.execute(WRITE, (self.run_id, self.name, seq, row_id)).fetchone()
         except psycopg.Error as error:
             note(outcome_of(error), error=words(error))
             raise
         cancelled = NOT_REPLICATED in self.notices
-        note(Outcome.UNKNOWN if cancelled else Outcome.OK, self._place(told), "wait cancelled" if cancelled else "")
+        note(Outcome.UNKNOWN if cancelled else Outcome.OK, self._place(told), CANCELLED if cancelled else "")
 
     def _place(self, told: Any) -> Place:
         address, segment, position = told

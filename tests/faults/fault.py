@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import ClassVar
 
 from faults.arena import Arena
 from faults.budget import Budget
-from faults.load import DIRECT, POOLED, RW
+from faults.load import DIRECT, POOLED, RO, RW
 
 GENEROUS = 2.0
 """Test machines are slow, and share what they have: a budget is so many times the bound that is promised."""
@@ -21,7 +22,7 @@ class Fault(ABC):
     until_moved: ClassVar[bool] = False
     """Whether it may end as soon as another member takes the writes of pooled clients."""
     reported: str = ""
-    """What the status tells while it lasts, where that is asked."""
+    """What is told of it while it lasts, by our status or a service of ours, where that is asked."""
 
     def __init__(self, arena: Arena, leader: str) -> None:
         self.arena, self.leader, self.standbys = arena, leader, arena.others(leader)
@@ -32,6 +33,10 @@ class Fault(ABC):
     @abstractmethod
     def acts(self) -> bool:
         """Whether it can be seen to act."""
+
+    def holds(self) -> bool:
+        """Whether it still acts when its time is over, where that is not plain."""
+        return True
 
     @abstractmethod
     def heal(self) -> None:
@@ -49,11 +54,21 @@ class Fault(ABC):
         """Undoes `prepare`; tried again while it raises, for some time."""
         return
 
+    def telling(self) -> tuple[str, ...]:
+        """Words that have to be in what is told of it."""
+        return ()
+
+    def complaints(self) -> Iterator[str]:
+        """What else went wrong, which only it can know; asked when all is over."""
+        for word in self.telling():
+            if word not in self.reported:
+                yield f"it was to be told that {word!r}, and was told: {self.reported}"
+
     def told(self) -> str:
         """More to say of it in a report."""
         return ""
 
 
 def gap(seconds: float, *endpoints: str) -> dict[str, float]:
-    """The same for all read-write endpoints, or for those."""
-    return dict.fromkeys(endpoints or (POOLED, RW, DIRECT), seconds)
+    """The same for all endpoints, or for those."""
+    return dict.fromkeys(endpoints or (POOLED, RW, DIRECT, RO), seconds)

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+REPLICAS = ("ro", "pooled-ro")
+"""Endpoints that lead to replicas."""
+
 
 class Outcome(Enum):
     """What a client knows of its write: it is there, it is not, or it may be."""

@@ -42,6 +42,8 @@ def judge(history: History, after: Aftermath, course: Course, budget: Budget) ->
 def _problems(history: History, after: Aftermath, course: Course, budget: Budget) -> Iterator[Problem]:
     for rule, holds in SAFETY.items():
         yield from (Problem(rule, text) for text in holds(history, after))
+    yield from (Problem("unwatched", text) for text in rules_order.unwatched(history, after, course))
+    yield from (Problem("silence", text) for text in limits.broken_silence(history, course, budget))
     yield from (Problem("stale_reads", text) for text in rules_order.stale_reads(history, budget.stale))
     yield from (Problem("gap", text) for text in limits.over_gap(history, course, budget))
     yield from (Problem("errors", text) for text in limits.over_errors(history, budget))

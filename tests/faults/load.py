@@ -67,9 +67,10 @@ def hosts(cluster: Cluster, endpoint: str) -> Mapping[str, str]:
 
 
 def noted(load: Load[Client]) -> History:
-    """What they noted until now; the watcher's part is not theirs."""
+    """What they noted until now, for when they have ended; the watcher's part is not theirs."""
+    writers = [client for client in load.clients if isinstance(client, Writer)]
     return History(
-        writes=[write for client in load.clients if isinstance(client, Writer) for write in list(client.writes)],
+        writes=[write for writer in writers for write in (*writer.writes, *filter(None, [writer.pending]))],
         reads=[read for client in load.clients if isinstance(client, Reader) for read in list(client.reads)],
         refusals=[refusal for client in load.clients for refusal in list(client.refusals)],
     )

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model import lsn
 
-from faults.history import Aftermath, Fork, History, Place
+from faults.budget import Course
+from faults.history import REPLICAS, Aftermath, Fork, History, Place
 from faults.rules_rows import acknowledged, name
-
-REPLICAS = ("ro", "pooled-ro")
 
 
 @dataclass
@@ -89,6 +88,18 @@ def one_leader_a_timeline(history: History, _after: Aftermath) -> Iterator[str]:
     for timeline, members in sorted(leaders.items()):
         if len(members) > 1:
             yield f"timeline {timeline} was led by {' and '.join(sorted(members))}"
+
+
+def unwatched(history: History, after: Aftermath, course: Course) -> Iterator[str]:
+    """Every member was watched when the fault came, and when all was well again: who is not watched is never guilty."""
+    periods = {
+        "before the fault": (course.watched, course.injected),
+        "at the end": (course.stable or course.healed, course.ended),
+    }
+    for when, (begin, end) in periods.items():
+        seen = {sample.member for sample in history.samples if begin <= sample.moment <= end}
+        if unseen := sorted(set(after.member_forks) - seen):
+            yield f"{when} nobody watched {' and '.join(unseen)}"
 
 
 def stale_reads(history: History, bound: float) -> Iterator[str]:

@@ -12,7 +12,9 @@ from faults.budget import STABLE_SECONDS, Budget
 from faults.fault import Fault
 from faults.nemesis import bystanders, network, processes
 from faults.nemesis.handover import leads
-from faults.trial import ACTING_SECONDS, insist, stays_whole
+from faults.trial import ACTING_SECONDS
+from faults.undo import every
+from faults.wholeness import stays_whole
 
 SHORTEST, LONGEST = 3.0, 25.0
 FIRST: tuple[type[Fault], ...] = (
@@ -97,8 +99,7 @@ class Soak(Fault):
                 until(f"{type(fault).__name__} acts", ACTING_SECONDS, fault.acts)
             time.sleep(chosen.seconds)
         finally:
-            for fault in faults:
-                insist(fault.heal)
+            every(fault.heal for fault in faults)
 
     def acts(self) -> bool:
         return bool(self.done)

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import psycopg
 from client_load import Load
-from integration.inventory import Endpoint
-from integration.operations import WHOLE_SECONDS, is_whole, standing
+from integration.operations import WHOLE_SECONDS, standing
 
 from faults import aftermath
 from faults.arena import Arena, NotSo, until
 from faults.budget import STABLE_SECONDS, Course
 from faults.clients import Client, Writer
 from faults.fault import Fault
-from faults.judgement import judge
-from faults.load import POOLED, RO, clients, noted
+from faults.judgement import Problem, judge
+from faults.load import POOLED, clients, noted
 from faults.monitor import Monitor
+from faults.undo import insist, once
 from faults.verdict import Verdict
+from faults.wholeness import CALM_SECONDS, stays_whole, visit_poolers
 
 ACTING_SECONDS = 30.0  # a leader that nobody answers may lead until its lease is over
-CALM_SECONDS = 3.0
 MakeFault = Callable[[Arena, str], Fault]
 
 
@@ -35,32 +33,22 @@ def run(arena: Arena, make: MakeFault, options: str = "") -> Verdict:
     fault = make(arena, standing(arena.connect, arena.cluster)[0].name)
     with Monitor(arena.lab, arena.cluster) as monitor, clients(arena.cluster, arena.database, options) as load:
         course = bring_about(fault, load)
-        stable = settle(arena, load, course.healed)
+        if settle(arena, load) is None:
+            course = replace(course, stable=None)
         time.sleep(CALM_SECONDS)
     history = replace(noted(load), samples=monitor.samples)
-    course = replace(course, stable=stable, ended=time.monotonic())
+    course = replace(course, ended=time.monotonic())
     left = aftermath.gather(arena, load.clients[0].run_id)
     problems = judge(history, left, course, fault.budget())
+    problems += [Problem("fault", text) for text in fault.complaints()]
     return Verdict(fault, problems, history, course, left.timeline)
 
 
-def visit_poolers(arena: Arena) -> None:
-    """What an earlier outage left in a pool shall not count as the doing of this fault.
-
-    PgBouncer turns the next client away where the last login at its server failed, however long ago that was.
-    """
-    for pooler in (*arena.cluster.rw, *arena.cluster.ro):
-        if pooler.name in (POOLED, RO):
-            insist(functools.partial(visit, arena, pooler))
-
-
-def visit(arena: Arena, pooler: Endpoint) -> None:
-    with arena.connect(pooler, dbname=arena.database) as session:
-        session.execute("SELECT")
-
-
 def bring_about(fault: Fault, load: Load[Client]) -> Course:
-    """The fault, from the moment at which everybody is served to that at which it has been undone."""
+    """The fault, from the moment at which everybody is served to that at which all is well without it.
+
+    What `restore` does comes after that: whatever became of the cluster is not its doing.
+    """
     try:
         fault.prepare()
         load.wait_for_everybody()
@@ -70,19 +58,31 @@ def bring_about(fault: Fault, load: Load[Client]) -> Course:
         try:
             fault.inject()
             until(f"{type(fault).__name__} acts", ACTING_SECONDS, fault.acts)
+            acting = time.monotonic()
             last(fault, load, injected)
+            healing = time.monotonic()
         finally:
-            fault.heal()
+            once(fault.heal)
+        healed = time.monotonic()
+        stable = stays_whole(fault.arena, healed + STABLE_SECONDS)
+        after = None
+        if stable is not None:
+            machine, then = standing(fault.arena.connect, fault.arena.cluster)
+            after = (machine.name, then)
     finally:
         insist(fault.restore)
-    return Course(injected, time.monotonic(), None, time.monotonic(), leads.name, timeline)
+    return Course(injected, acting, healing, healed, stable, time.monotonic(), (leads.name, timeline), after)
 
 
 def last(fault: Fault, load: Load[Client], injected: float) -> None:
-    """For as long as the fault is to last."""
+    """For as long as the fault is to last, and it has to."""
     end = injected + fault.seconds
-    while time.monotonic() < end and not (fault.until_moved and moved(fault, load)):
+    while time.monotonic() < end:
+        if fault.until_moved and moved(fault, load):
+            return
         time.sleep(0.1)
+    if not fault.holds():
+        raise NotSo(f"{type(fault).__name__} did not act until its end")
 
 
 def moved(fault: Fault, load: Load[Client]) -> bool:
@@ -92,46 +92,15 @@ def moved(fault: Fault, load: Load[Client]) -> bool:
     return all(place is not None and place.member != fault.leader for place in places)
 
 
-def insist(undo: Callable[[], None]) -> None:
-    """Again and again, for some time: who has to take part may not be back yet."""
-    deadline = time.monotonic() + WHOLE_SECONDS
-    while True:
-        try:
-            return undo()
-        except (RuntimeError, NotSo, psycopg.Error, ValueError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(1)
-
-
-def settle(arena: Arena, load: Load[Client], healed: float) -> float | None:
+def settle(arena: Arena, load: Load[Client]) -> float | None:
     """The moment from which on the cluster was whole and stayed so, and every client was served.
 
     None when that takes too long.
     """
-    deadline = healed + STABLE_SECONDS
+    deadline = time.monotonic() + STABLE_SECONDS
     since = stays_whole(arena, deadline)
     try:
         load.wait_for_everybody(max(1.0, deadline - time.monotonic()))
     except TimeoutError:
         return None
     return since
-
-
-def stays_whole(arena: Arena, deadline: float) -> float | None:
-    """The moment from which on it was whole for some seconds; None if there was none until the deadline."""
-    since = None
-    while since is None or time.monotonic() < since + CALM_SECONDS:
-        since = (since or time.monotonic()) if whole(arena) else None
-        if time.monotonic() > deadline:
-            return None
-        time.sleep(0.1)
-    return since
-
-
-def whole(arena: Arena) -> bool:
-    """As Patroni tells it, and as every member's PostgreSQL does."""
-    try:
-        return is_whole(arena.cluster) and bool(standing(arena.connect, arena.cluster))
-    except (psycopg.Error, ValueError):  # somebody does not answer, or nobody leads
-        return False

@@ -63,7 +63,7 @@ class Verdict:
                 "ended": self.course.ended - self.course.injected,
             },
             "acknowledged": rates(self.history, self.course),
-            "timelines": [self.course.timeline, self.timeline],
+            "timelines": [self.course.led[1], self.timeline],
         }
 
     def __str__(self) -> str:
@@ -73,7 +73,7 @@ class Verdict:
         counts = ", ".join(f"{count} {outcome.value}" for outcome, count in self.outcomes.items())
         stable = "never" if self.settled is None else f"after {self.settled:.1f} s"
         parts = [f"{type(self.fault).__name__}: gaps {felt}", f"errors {failed}", f"rows {counts}", f"whole {stable}"]
-        parts += [f"timeline {self.course.timeline} -> {self.timeline}", self.fault.told()]
+        parts += [f"timeline {self.course.led[1]} -> {self.timeline}", self.fault.told()]
         return "\n".join(["; ".join(filter(None, parts)), *map(str, self.problems)])
 
 

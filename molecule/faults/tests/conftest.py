@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 
 import pytest
 from faults import aftermath, journals, surroundings, trial
@@ -55,11 +55,26 @@ def happens(arena: Arena, tell: Callable[[str], None], request: pytest.FixtureRe
         with journals.kept(arena, test):
             verdict = trial.run(arena, make, options)
         tell(str(verdict))
-        with VERDICTS.open("a") as kept:
-            kept.write(json.dumps({"test": test, **verdict.as_dict()}) + "\n")
+        keep(test, verdict.as_dict())
         return verdict
 
     return happens
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed is told in the report, whatever its verdict was, and where it has none."""
+    report = yield
+    if report.failed and FOLDER.is_dir():
+        why = report.longreprtext.splitlines()[-1:]
+        keep(getattr(item, "originalname", item.name), {"failed": " ".join([f"{report.when}:", *why])})
+    return report
+
+
+def keep(test: str, told: Mapping[str, object]) -> None:
+    """For the report, with what it is about: verdicts of other code are not shown beside it."""
+    with VERDICTS.open("a") as kept:
+        kept.write(json.dumps({"test": test, "collection": surroundings.commit(), **told}) + "\n")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

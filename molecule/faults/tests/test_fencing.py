@@ -16,6 +16,7 @@ from faults.nemesis.network import LossyNetwork, RestBlocked
 from faults.nemesis.processes import PowerCut, SilentPatroni
 from faults.power_switch import Mood, PowerSwitch, wait_for_order
 from faults.trial import MakeFault
+from faults.undo import every
 from faults.verdict import Verdict
 from integration.inventory import Cluster
 from integration.operations import is_whole, play, standing
@@ -108,23 +109,14 @@ def test_nobody_is_fenced_whose_host_gives_a_sign_of_life(
 
 def test_nobody_is_fenced_in_a_pause(arena: Arena, cluster: Cluster, connect: Connect, switch: PowerSwitch) -> None:
     leader = standing(connect, cluster)[0].name
-    arena.configure(pause="true")
-    eventually("Patroni is paused", 30, lambda: arena.configuration().get("pause") is True)
     try:
+        arena.configure(pause="true")
+        eventually("Patroni is paused", 30, lambda: arena.configuration().get("pause") is True)
         arena.lab.power_cut(leader)
         assert not wait_for_order(switch, SUSPICION_SECONDS)
     finally:
-        arena.lab.start(leader)
-        eventually("Patroni goes on", 60, lambda: resumed(arena))
-        eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
-
-
-def resumed(arena: Arena) -> bool:
-    try:
-        arena.configure(pause=None)
-    except RuntimeError:  # the host that was dark does not answer yet
-        return False
-    return not arena.configuration().get("pause")
+        every([lambda: arena.lab.start(leader), lambda: arena.configure(pause=None)])
+    eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
 
 
 def test_the_key_of_the_switch_is_said_nowhere(arena: Arena, switch: PowerSwitch) -> None:

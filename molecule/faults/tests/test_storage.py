@@ -10,7 +10,6 @@ from faults.nemesis.failing_disk import FlippedByte, ReadOnly, Slow
 from faults.nemesis.full_disk import BALLAST, DiskFull, InodesUsedUp, StandbysDiskFull, WalVolumeFull
 from faults.nemesis.hanging_disk import (
     Hung,
-    HungAndLeftAlone,
     HungInPause,
     HungWithoutSentry,
     HungWithoutStandbys,
@@ -25,31 +24,20 @@ MAKES_BALLAST = "matriarch.pgcluster.patroni : Keep room back for the day when t
 Happens = Callable[..., Verdict]
 
 
-def tells(verdict: Verdict, *words: str) -> None:
-    """The status, while the fault lasts."""
-    assert [word for word in words if word not in verdict.fault.reported] == [], verdict.fault.reported
-
-
 def test_D01_disk_of_the_leader_full(happens: Happens, arena: Arena) -> None:
     """With its ballast gone PostgreSQL starts, and the next run makes it anew."""
     verdict = happens(DiskFull)
     assert verdict.problems == []
-    tells(verdict, " left (", "less than 10 %")
-    assert f"rm {BALLAST}".replace("*", "17") in verdict.fault.reported
     assert play(arena.cluster, "site").changes == [MAKES_BALLAST]
     assert arena.shell(verdict.fault.leader, f"ls {BALLAST}") != ""
 
 
 def test_D02_volume_of_wal_full(happens: Happens) -> None:
-    verdict = happens(WalVolumeFull)
-    assert verdict.problems == []
-    tells(verdict, "(wal) has ", "less than 10 %")
+    assert happens(WalVolumeFull).problems == []
 
 
 def test_D03_disk_of_a_standby_full(happens: Happens) -> None:
-    verdict = happens(StandbysDiskFull)
-    assert verdict.problems == []
-    tells(verdict, " left (", "less than 10 %")
+    assert happens(StandbysDiskFull).problems == []
 
 
 def test_D04_disk_of_the_leader_slow(happens: Happens) -> None:
@@ -57,33 +45,16 @@ def test_D04_disk_of_the_leader_slow(happens: Happens) -> None:
 
 
 def test_D05_disk_of_the_leader_hangs(happens: Happens) -> None:
-    verdict = happens(Hung)
-    assert verdict.problems == []
-    tells(verdict, "for 5 s no write to ", "this member leads no more")
+    assert happens(Hung).problems == []
 
 
-@pytest.mark.parametrize(
-    ("fault", "told"),
-    [
-        (HungInPause, "nothing is done: Patroni is paused"),
-        (HungWithoutStandbys, "nothing is done: no standby is known to have everything"),
-    ],
-)
-def test_a_disk_that_hangs_costs_no_leader_where_nobody_may_take_over(
-    happens: Happens, fault: MakeFault, told: str
-) -> None:
-    verdict = happens(fault)
-    assert verdict.problems == []
-    tells(verdict, told)
-    assert "ending PostgreSQL" not in verdict.fault.reported
-    assert isinstance(verdict.fault, HungAndLeftAlone)
-    assert verdict.fault.leads_on
+@pytest.mark.parametrize("fault", [HungInPause, HungWithoutStandbys])
+def test_a_disk_that_hangs_costs_no_leader_where_nobody_may_take_over(happens: Happens, fault: MakeFault) -> None:
+    assert happens(fault).problems == []
 
 
 def test_a_disk_of_wal_alone_hangs(happens: Happens) -> None:
-    verdict = happens(WalHung)
-    assert verdict.problems == []
-    tells(verdict, "for 5 s no write to ", "this member leads no more")
+    assert happens(WalHung).problems == []
 
 
 def test_without_a_sentry_the_leader_waits_for_its_disk(happens: Happens, arena: Arena) -> None:
@@ -100,8 +71,6 @@ def test_without_a_sentry_the_leader_waits_for_its_disk(happens: Happens, arena:
     finally:
         back = play(arena.cluster, "site")
     assert verdict.problems == []
-    assert isinstance(verdict.fault, HungAndLeftAlone)
-    assert verdict.fault.leads_on
     assert (back.ok, sentries(arena)) == (True, {"active"}), back.tail
 
 
@@ -111,24 +80,16 @@ def sentries(arena: Arena) -> set[str]:
 
 
 def test_a_disk_of_a_standby_hangs(happens: Happens) -> None:
-    verdict = happens(StandbyHung)
-    assert verdict.problems == []
-    tells(verdict, f"nothing is done: {verdict.fault.leader} leads")
+    assert happens(StandbyHung).problems == []
 
 
 def test_D06_disk_of_the_leader_fails(happens: Happens) -> None:
-    verdict = happens(ReadOnly)
-    assert verdict.problems == []
-    tells(verdict, "nothing can be written to the file system of")
+    assert happens(ReadOnly).problems == []
 
 
 def test_D07_byte_flipped_on_a_standby(happens: Happens) -> None:
-    verdict = happens(FlippedByte)
-    assert verdict.problems == []
-    tells(verdict, "did not fit its checksum")
+    assert happens(FlippedByte).problems == []
 
 
 def test_D08_inodes_of_the_leader_used_up(happens: Happens) -> None:
-    verdict = happens(InodesUsedUp)
-    assert verdict.problems == []
-    tells(verdict, "takes no more than")
+    assert happens(InodesUsedUp).problems == []

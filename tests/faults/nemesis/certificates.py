@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -14,7 +15,7 @@ from faults.arena import Arena, NotSo
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
 from faults.load import DIRECT, POOLED, RW
-from faults.nemesis.store import ETCDCTL
+from faults.wholeness import ETCDCTL
 from integration.operations import Outcome, play
 
 CERTIFICATE, KEY = "/etc/matriarch/tls/host.crt", "/etc/matriarch/tls/host.key"
@@ -98,6 +99,9 @@ class AuthorityReplaced(Fault):
         allowed = GENEROUS * self.arena.bound("clean_stop")
         return Budget(gap=gap(allowed), errors={POOLED: 0, RW: 0, DIRECT: 0}, leadership="stays")
 
+    def complaints(self) -> Iterator[str]:
+        yield from (outcome.tail for outcome in self.outcomes if not outcome.ok)
+
     def told(self) -> str:
         return f"{sum(outcome.ok for outcome in self.outcomes)} of {len(self.steps)} steps were taken"
 
@@ -113,6 +117,10 @@ class StandbysCertificateOver(Fault):
 
     def acts(self) -> bool:
         return self.arena.sql(self.leader, STREAMS.format(name=self.standbys[0])) == "0"
+
+    def holds(self) -> bool:
+        """It has come again meanwhile, and was sent away."""
+        return self.acts()
 
     def heal(self) -> None:
         deployed = play(self.arena.cluster, "site")
@@ -140,6 +148,10 @@ class EtcdCertificateOver(Fault):
     def acts(self) -> bool:
         """What it serves is refused, and so is its own certificate."""
         return all(self.arena.shell(name, f"{ETCDCTL} endpoint health >&2 || echo ill") for name in self._whose())
+
+    def holds(self) -> bool:
+        """It was not just on its way."""
+        return self.acts()
 
     def heal(self) -> None:
         deployed = play(self.arena.cluster, "site")

@@ -99,4 +99,5 @@ class LeaderClockSkewed(LeaderClockBack):
     seconds = 30.0
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), errors={POOLED: 0})
+        allowed = GENEROUS * self.arena.bound("clean_stop")
+        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")

@@ -7,7 +7,8 @@ import time
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
 from faults.load import POOLED
-from faults.nemesis.store import ETCD_SAYS, ETCDCTL
+from faults.nemesis.store import ETCD_SAYS
+from faults.wholeness import ETCDCTL
 
 DELAY_SECONDS = 0.5
 SYNCS = "fsync,fdatasync"

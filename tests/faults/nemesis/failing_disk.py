@@ -30,6 +30,9 @@ class ReadOnly(OnSmallDisk):
             with stopped(self.arena, self.victim):
                 self.disk.repair()
 
+    def telling(self) -> tuple[str, ...]:
+        return ("nothing can be written to the file system of",)
+
     def budget(self) -> Budget:
         return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost")), leadership="moves")
 
@@ -96,6 +99,9 @@ class FlippedByte(Fault):
             done = play(self.arena.cluster, "member", member=self.standbys[0], state="reinitialized")
             if not done.ok:
                 raise NotSo(f"the standby was not cloned again: {done.tail}")
+
+    def telling(self) -> tuple[str, ...]:
+        return ("did not fit its checksum",)
 
     def restore(self) -> None:
         until("the new copy has it right", WHOLE_SECONDS, lambda: self._on(self.standbys[0], self.count) == "10000")

@@ -59,6 +59,9 @@ class Full(OnOwnVolume):
         finally:
             self.arena.shell(self.victim, f"rm -rf {self.folder}/filler")
 
+    def telling(self) -> tuple[str, ...]:
+        return (" left (", "less than 10 %")
+
     def budget(self) -> Budget:
         # Filling takes its time, and clients may already wait for room in it.
         return Budget(gap=gap(FILLING_SECONDS + GENEROUS * self.arena.bound("host_lost")), leadership="moves")
@@ -68,6 +71,9 @@ class WalVolumeFull(Full):
     """The volume with the leader's WAL is full."""
 
     folder = f"{DATA}/pg_wal"
+
+    def telling(self) -> tuple[str, ...]:
+        return ("(wal) has ", "less than 10 %")
 
     def put_in(self) -> None:
         self.arena.shell(self.victim, OWN_VOLUME)
@@ -81,18 +87,25 @@ class DiskFull(OnSmallDisk, Full):
 
     def heal(self) -> None:
         """An operator does what the status tells; the disk is full of something else all the while."""
-        self.reported = self.reported or status(self.arena)
         try:
+            self.reported = self.reported or status(self.arena)
             self.arena.shell(self.victim, f"rm -f {BALLAST}")
             until("PostgreSQL has room to follow", WHOLE_SECONDS, lambda: is_whole(self.arena.cluster))
         finally:
             self.arena.shell(self.victim, f"rm -f {self.folder}/filler")
+
+    def telling(self) -> tuple[str, ...]:
+        """The command that makes room, too."""
+        return (*super().telling(), "rm /var/lib/postgresql/17/main.ballast")
 
 
 class InodesUsedUp(OnSmallDisk, Full):
     """The leader's disk has room, but takes no more files."""
 
     fill = FILL_WITH_FILES
+
+    def telling(self) -> tuple[str, ...]:
+        return ("takes no more than",)
 
 
 class StandbysDiskFull(OnSmallDisk, Full):

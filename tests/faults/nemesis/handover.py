@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
@@ -73,6 +74,10 @@ class Demoted(Fault):
             except psycopg.Error as error:
                 self.failures.append(str(error))
 
+    def complaints(self) -> Iterator[str]:
+        if self.failures:
+            yield f"{len(self.failures)} of {self.idle_clients} idle clients were told an error: {self.failures[0]}"
+
     def budget(self) -> Budget:
         return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), leadership="moves")
 
@@ -84,14 +89,19 @@ class DemotedWhileArchivingFails(Demoted):
     """The same while no segment can be archived: who leads does not wait for the archive."""
 
     idle_clients = 0
+    failed_before = 0
 
     def prepare(self) -> None:
+        self.failed_before = self._failed()
         self.arena.configure(postgresql__parameters__archive_command="/bin/false")
         self.arena.sql(self.leader, "SELECT pg_switch_wal()")
         until("archiving fails", ARCHIVER_SECONDS, self._fails)
 
     def _fails(self) -> bool:
-        return int(self.arena.sql(self.leader, "SELECT failed_count FROM pg_stat_archiver")) > 0
+        return self._failed() > self.failed_before
+
+    def _failed(self) -> int:
+        return int(self.arena.sql(self.leader, "SELECT failed_count FROM pg_stat_archiver"))
 
     def restore(self) -> None:
         self.arena.configure(postgresql__parameters__archive_command="/bin/true")
@@ -111,8 +121,9 @@ class DemotedWithoutNames(Demoted):
         super().inject()
 
     def acts(self) -> bool:
-        asked = self.arena.shell(self.leader, "timeout 2 getent hosts deb.debian.org || echo unknown")
-        return asked == "unknown" and super().acts()
+        """Who asks for a name waits in vain; on a host that knows no names anyway it would be told so at once."""
+        asked = self.arena.shell(self.leader, "timeout 2 getent hosts debian.org || echo $?")
+        return asked == "124" and super().acts()
 
     def heal(self) -> None:
         for name in self.arena.names:

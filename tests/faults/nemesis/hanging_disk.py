@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from faults.arena import DATA, Arena
 from faults.budget import Budget
 from faults.fault import GENEROUS, gap
@@ -28,9 +30,15 @@ class Hung(OnSmallDisk):
         return "D" in self.arena.shell(self.victim, writes)
 
     def heal(self) -> None:
-        """What the sentry says is on another disk."""
-        self.reported = self.reported or self.arena.shell(self.victim, SENTRY_SAYS.format(since=self.since))
         self.arena.shell(self.victim, f"fsfreeze --unfreeze {VOLUME} 2>/dev/null || :")
+        self._hear_the_sentry()
+
+    def _hear_the_sentry(self) -> None:
+        """What it has said is on another disk."""
+        self.reported = self.reported or self.arena.shell(self.victim, SENTRY_SAYS.format(since=self.since))
+
+    def telling(self) -> tuple[str, ...]:
+        return ("for 5 s no write to ", "this member leads no more")
 
     def budget(self) -> Budget:
         return Budget(gap=gap(self.hung_seconds + GENEROUS * self.arena.bound("clean_stop")), leadership="moves")
@@ -53,8 +61,8 @@ class WalHung(Hung):
         return "D" in self.arena.shell(self.victim, f"{data}; {writes}")
 
     def heal(self) -> None:
-        self.reported = self.reported or self.arena.shell(self.victim, SENTRY_SAYS.format(since=self.since))
         self.arena.shell(self.victim, f"fsfreeze --unfreeze {WAL} 2>/dev/null || :; rm -f {WAL}/probe")
+        self._hear_the_sentry()
 
 
 class HungAndLeftAlone(Hung):
@@ -62,6 +70,17 @@ class HungAndLeftAlone(Hung):
 
     seconds = 20.0
     leads_on = False
+
+    def telling(self) -> tuple[str, ...]:
+        """Why the sentry does nothing."""
+        return ("nothing is done: ",)
+
+    def complaints(self) -> Iterator[str]:
+        yield from super().complaints()
+        if "ending PostgreSQL" in self.reported:
+            yield f"the sentry ended PostgreSQL: {self.reported}"
+        if not self.leads_on:
+            yield f"{self.victim} did not lead on"
 
     def restore(self) -> None:
         """It hands over for this, and not before."""
@@ -74,6 +93,9 @@ class HungAndLeftAlone(Hung):
 
 class HungInPause(HungAndLeftAlone):
     """People work on the cluster by hand."""
+
+    def telling(self) -> tuple[str, ...]:
+        return ("nothing is done: Patroni is paused",)
 
     def inject(self) -> None:
         self.arena.configure(pause="true")
@@ -88,6 +110,9 @@ class HungInPause(HungAndLeftAlone):
 
 class HungWithoutStandbys(HungAndLeftAlone):
     """Both standbys are away."""
+
+    def telling(self) -> tuple[str, ...]:
+        return ("nothing is done: no standby is known to have everything",)
 
     def inject(self) -> None:
         for name in self.standbys:
@@ -105,8 +130,8 @@ class HungWithoutStandbys(HungAndLeftAlone):
 class HungWithoutSentry(HungAndLeftAlone):
     """There is no sentry."""
 
-    def heal(self) -> None:
-        self.arena.shell(self.victim, f"fsfreeze --unfreeze {VOLUME} 2>/dev/null || :")
+    def telling(self) -> tuple[str, ...]:
+        return ()
 
 
 class StandbyHung(Hung):
@@ -114,6 +139,9 @@ class StandbyHung(Hung):
 
     of_leader = False
     seconds = 20.0
+
+    def telling(self) -> tuple[str, ...]:
+        return (f"nothing is done: {self.leader} leads",)
 
     def budget(self) -> Budget:
         return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), leadership="stays")

@@ -6,6 +6,7 @@ import time
 
 from faults.nemesis.network import POSTGRESQL
 from faults.nemesis.processes import PowerCut, SilentPatroni
+from faults.nemesis.replication import NoStandbys
 
 # Sessions with it are acknowledged what is on the leader alone.
 LOCAL_COMMIT = "-c synchronous_commit=local"
@@ -31,6 +32,16 @@ class Asynchronous(AloneThenPowerCut):
 
     def restore(self) -> None:
         self.arena.configure(synchronous_mode="quorum", synchronous_mode_strict="true")
+
+
+class NoStandbysNorStrict(NoStandbys):
+    """Both standbys stop, where the leader need not wait for one any more that it cannot have."""
+
+    def prepare(self) -> None:
+        self.arena.configure(synchronous_mode_strict="false")
+
+    def restore(self) -> None:
+        self.arena.configure(synchronous_mode_strict="true")
 
 
 class Unguarded(SilentPatroni):

@@ -85,7 +85,7 @@ class LeaderWithoutStandbys(Blocked):
 
     def budget(self) -> Budget:
         allowed = self.seconds + GENEROUS * self.arena.bound("host_lost")
-        return Budget(gap=gap(allowed, POOLED, RW), leadership="stays")
+        return Budget(gap=gap(allowed, POOLED, RW), silent_after=0, leadership="stays")
 
 
 class EtcdPeersParted(Blocked):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -42,6 +42,11 @@ class TwoOperators(Fault):
 
     def budget(self) -> Budget:
         return Budget(gap=gap(HELD_SECONDS, POOLED), errors={POOLED: 0}, leadership="moves")
+
+    def complaints(self) -> Iterator[str]:
+        refused = [outcome for outcome in self.outcomes if not outcome.ok]
+        if len(refused) != 1 or "switchover by" not in refused[0].said:
+            yield f"one of the two was to be told of the other: {[outcome.tail for outcome in refused]}"
 
     def told(self) -> str:
         return f"{sum(outcome.ok for outcome in self.outcomes)} of {len(self.outcomes)} operators went on"
@@ -85,6 +90,7 @@ class BadParameters(Fault):
 
     seconds = 1.0
     bad: ClassVar[Mapping[str, str]] = {"work_memory": "5MB", "work_mem": "much"}
+    changed = False
 
     def __init__(self, arena: Arena, leader: str) -> None:
         super().__init__(arena, leader)
@@ -100,12 +106,20 @@ class BadParameters(Fault):
         return len(self.outcomes) == len(self.bad)
 
     def heal(self) -> None:
-        if self.arena.configuration() != self.before:
+        self.changed = self.changed or self.arena.configuration() != self.before
+        if self.changed:
             play(self.arena.cluster, "site")
 
     def budget(self) -> Budget:
         allowed = GENEROUS * self.arena.bound("clean_stop")
         return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+
+    def complaints(self) -> Iterator[str]:
+        for bad, outcome in zip(self.bad, self.outcomes, strict=True):
+            if outcome.ok or bad not in outcome.said:
+                yield f"{bad} was not refused by its name: {outcome.tail}"
+        if self.changed:
+            yield "the configuration was changed by what was refused"
 
     def told(self) -> str:
         return f"{sum(not outcome.ok for outcome in self.outcomes)} of {len(self.bad)} were refused"
@@ -116,23 +130,24 @@ class StandbyDiesDuringRestart(Fault):
 
     seconds = 1.0
     dead = ""
+    restarted: Sequence[str] = ()
     outcome: Outcome | None = None
 
     def inject(self) -> None:
         before = started(self.arena.connect, self.arena.cluster)
         run = start(self.arena.cluster, "rolling_restart", everybody=True)
         until("a member was restarted", WHOLE_SECONDS, lambda: self._restarted(before))
-        (first,) = self._restarted(before)
-        self.dead = next(name for name in self.standbys if name != first)
+        self.dead = next(name for name in self.standbys if name not in self.restarted)
         self.arena.lab.power_cut(self.dead)
         self.outcome = run.finish()
 
-    def _restarted(self, before: Mapping[str, datetime]) -> list[str]:
+    def _restarted(self, before: Mapping[str, datetime]) -> bool:
         try:
             now = started(self.arena.connect, self.arena.cluster)
         except psycopg.Error:  # it is just being restarted
-            return []
-        return [name for name, moment in now.items() if moment != before[name]]
+            return False
+        self.restarted = [name for name, moment in now.items() if moment != before[name]]
+        return bool(self.restarted)
 
     def acts(self) -> bool:
         return self.outcome is not None and self.arena.lab.state(self.dead) == "off"
@@ -143,6 +158,10 @@ class StandbyDiesDuringRestart(Fault):
 
     def budget(self) -> Budget:
         return Budget(gap=gap(HELD_SECONDS + GENEROUS * self.arena.bound("host_lost")), leadership="stays")
+
+    def complaints(self) -> Iterator[str]:
+        if self.outcome is None or self.outcome.ok or self.dead not in self.outcome.said:
+            yield f"the run was to end and name {self.dead}: {self.outcome and self.outcome.tail}"
 
     def told(self) -> str:
         return f"{self.dead} died, and the run {'went on' if self.outcome and self.outcome.ok else 'ended'}"

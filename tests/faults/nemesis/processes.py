@@ -234,4 +234,5 @@ class LeaderAndStandbyPowerCut(PowerCut):
         self.arena.lab.start(self.standbys[0], self.leader)
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(self.seconds + GENEROUS * self.arena.bound("host_lost_with_etcd_leader")))
+        allowed = self.seconds + GENEROUS * self.arena.bound("host_lost_with_etcd_leader")
+        return Budget(gap=gap(allowed), silent_after=0)

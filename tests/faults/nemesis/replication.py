@@ -14,11 +14,10 @@ from faults.nemesis.network import POSTGRESQL, LeaderIsolated
 from faults.nemesis.processes import PowerCut
 from integration.operations import WHOLE_SECONDS, play
 
-PAUSE = "SELECT pg_wal_replay_pause()"
-RESUME = "SELECT CASE WHEN pg_is_in_recovery() THEN pg_wal_replay_resume() END"
 SOME_WAL = "SELECT pg_logical_emit_message(false, 'matriarch', repeat('x', 10000000))"
 # Patroni lets a replay go on that was paused, in its next loop.
-REPLAYING = "pkill -{signal} -f '^postgres: .*startup recovering'"
+REPLAYING = "pkill -{signal} -f '^postgres: .*startup recovering' || :"
+BEHIND = "SELECT pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()"
 CANCEL = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
@@ -40,7 +39,7 @@ class NoStandbys(Fault):
 
     def budget(self) -> Budget:
         allowed = self.seconds + GENEROUS * self.arena.bound("host_lost")
-        return Budget(gap=gap(allowed), leadership="stays")
+        return Budget(gap=gap(allowed), silent_after=0, leadership="stays")
 
 
 class CancelledWaits(PowerCut):
@@ -86,7 +85,7 @@ class RewindFails(LeaderIsolated):
     def prepare(self) -> None:
         self.arena.shell(
             self.leader,
-            f"program=$(echo {self.program}); mv $program $program.whole; "
+            f"rm -f {self.tried}; program=$(echo {self.program}); mv $program $program.whole; "
             f"printf '{self.broken}' > $program; chmod 755 $program",
         )
 
@@ -105,17 +104,28 @@ class StandbysReplayNothing(PowerCut):
     """Both standbys have what the leader wrote, but have not replayed it, when the leader's host goes dark."""
 
     apart_seconds: ClassVar[float] = 5.0
+    behind = False
 
     def inject(self) -> None:
-        for name in self.standbys:
-            self.arena.sql(name, PAUSE)
+        """Whoever shall lead has to replay it all first, so that it may do so from the cut on."""
+        self._replay("STOP")
         time.sleep(self.apart_seconds)
+        self.behind = all(self.arena.sql(name, BEHIND) == "t" for name in self.standbys)
         super().inject()
+        self._replay("CONT")
+
+    def _replay(self, signal: str) -> None:
+        for name in self.standbys:
+            self.arena.shell(name, REPLAYING.format(signal=signal))
+
+    def acts(self) -> bool:
+        return self.behind and super().acts()
 
     def heal(self) -> None:
-        super().heal()
-        for name in self.standbys:
-            self.arena.sql(name, RESUME)
+        try:
+            super().heal()
+        finally:
+            self._replay("CONT")
 
     def budget(self) -> Budget:
         longer = {endpoint: self.apart_seconds + seconds for endpoint, seconds in super().budget().gap.items()}
@@ -157,8 +167,6 @@ class SlotOverrun(Fault):
     seconds = 5.0
     kept: ClassVar[str] = "max_slot_wal_keep_size"
     before: object = None
-    status = ""
-    """What our playbook says of it."""
 
     def prepare(self) -> None:
         parameters = self.arena.configuration()["postgresql"]["parameters"]  # type: ignore[index]
@@ -180,7 +188,7 @@ class SlotOverrun(Fault):
         chosen = self.standbys[0]
         self.arena.run(chosen, "systemctl", "start", "patroni")
         until(f"{chosen} answers", WHOLE_SECONDS, lambda: self._answers(chosen))
-        self.status = play(self.arena.cluster, "status").stdout
+        self.reported = play(self.arena.cluster, "status").stdout
         cloned = play(self.arena.cluster, "member", member=chosen, state="reinitialized")
         if not cloned.ok:
             raise RuntimeError(f"{chosen} was not cloned: {cloned.tail}")
@@ -190,6 +198,10 @@ class SlotOverrun(Fault):
             return self.arena.sql(name, "SELECT pg_is_in_recovery()") == "t"
         except RuntimeError:
             return False
+
+    def telling(self) -> tuple[str, ...]:
+        """The one command that brings it back."""
+        return (f"-e member={self.standbys[0]} -e state=reinitialized",)
 
     def restore(self) -> None:
         self.arena.configure(**{f"postgresql__parameters__{self.kept}": self.before})

@@ -15,10 +15,12 @@ UNKNOWN_SETTING = "no_such_setting_of_postgresql"
 CONFIGURATION = "/etc/patroni/config.yml"
 NOT_AGAIN = "/run/systemd/system/patroni.service.d/not-again.conf"
 CATCH_SECONDS = 60
-# Stopped where it is: a cut that comes a moment later still comes in the middle of its work.
+# Stopped where it is: a cut that comes a moment later still comes in the middle of its work. Patroni asks these
+# programs for help as well, to see that they are there; and the bracket keeps who looks from finding itself.
+REWINDS, COPIES = "[p]g_rewind .*--source-server", "[p]g_basebackup .*--pgdata"
 CATCH = f"""
 end=$(($(date +%s) + {CATCH_SECONDS}))
-until pkill -STOP -x {{program}}; do test $(date +%s) -lt $end; sleep 0.005; done
+until pkill -STOP -f '{{work}}'; do test $(date +%s) -lt $end; sleep 0.005; done
 """
 
 
@@ -65,7 +67,7 @@ class RewindInterrupted(PowerCut):
         # What it has sent in vain would still reach a standby before that.
         until("another member leads", CATCH_SECONDS, self._another_leads)
         self.arena.lab.unblock(self.leader)
-        self.arena.shell(self.leader, CATCH.format(program="pg_rewind"))
+        self.arena.shell(self.leader, CATCH.format(work=REWINDS))
         super().inject()
 
     def _another_leads(self) -> bool:
@@ -85,7 +87,7 @@ class CopyInterrupted(Fault):
         chosen = self.standbys[0]
         self.arena.run(chosen, "systemctl", "stop", "patroni")
         self.arena.shell(chosen, f"find {DATA} -mindepth 1 -delete; systemctl start --no-block patroni")
-        self.arena.shell(chosen, CATCH.format(program="pg_basebackup"))
+        self.arena.shell(chosen, CATCH.format(work=COPIES))
         self.arena.lab.power_cut(chosen)
 
     def acts(self) -> bool:

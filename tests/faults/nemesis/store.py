@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
-from faults.load import POOLED
+from faults.load import DIRECT, POOLED, RW
+from faults.wholeness import ETCDCTL, TLS
 from integration.operations import play
 
-TLS = "/etc/matriarch/tls"
-ETCDCTL = f"etcdctl --cacert {TLS}/ca.crt --cert {TLS}/host.crt --key {TLS}/host.key --endpoints https://127.0.0.1:2379"
 ALARM = f"""
 cd {TLS}
 member=$({ETCDCTL} --write-out=json endpoint status | grep -o '"member_id":[0-9]*' | cut -d : -f 2)
@@ -60,7 +59,7 @@ class EtcdWithoutMajorityNorFailsafe(EtcdWithoutMajority):
 
     def budget(self) -> Budget:
         allowed = self.seconds + GENEROUS * self.arena.bound("host_lost_with_etcd_leader")
-        return Budget(gap=gap(allowed))
+        return Budget(gap=gap(allowed, POOLED, RW, DIRECT), silent_after=float(str(self.arena.configuration()["ttl"])))
 
 
 class EtcdWithoutMajorityAndAStandbyDies(EtcdWithoutMajority):
@@ -83,11 +82,14 @@ class EtcdWithoutMajorityAndAStandbyDies(EtcdWithoutMajority):
             return False
 
     def heal(self) -> None:
+        """The etcd that can be started on its own first: the host may not come back."""
+        self.arena.run(self.standbys[1], "systemctl", "start", "--no-block", "etcd")
         self.arena.lab.start(self.standbys[0])
         super().heal()
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(self.seconds + GENEROUS * self.arena.bound("host_lost_with_etcd_leader")))
+        allowed = self.seconds + GENEROUS * self.arena.bound("host_lost_with_etcd_leader")
+        return Budget(gap=gap(allowed), silent_after=0)
 
 
 class EtcdFull(Fault):

@@ -15,7 +15,7 @@ from faults.judgement import judge
 from faults.verdict import rates
 
 NO_LIMITS = Budget()
-COURSE = Course(injected=10, healed=20, stable=25, ended=30, leader="db1", timeline=1)
+COURSE = Course(injected=10, acting=11, healing=19, healed=20, stable=25, ended=30, led=("db1", 1))
 
 
 def write(seq, at, member="db1", timeline=1, lsn=None, worker="a", outcome=Outcome.OK, endpoint="rw", took=0.1):
@@ -49,7 +49,7 @@ WRITES = (
 GOOD = History(
     writes=WRITES,
     reads=(read(9, 1), read(10.05, 1), read(22, 5)),
-    samples=(sample(8, "db1", 1), sample(8, "db2", 1, leads=False), sample(22, "db2", 2), sample(22, "db1", 1, False)),
+    samples=(sample(8, "db1", 1), sample(8, "db2", 1, leads=False), sample(26, "db2", 2), sample(26, "db1", 1, False)),
 )
 FORKS = (Fork(1, 1100),)
 AFTER = Aftermath(
@@ -147,13 +147,41 @@ def test_timelines(after):
 @pytest.mark.parametrize(
     "samples",
     [
-        [sample(22, "db2", 2), sample(23, "db3", 2)],
-        [sample(22, "db2", 2), sample(23, "db2", 1)],
+        [sample(22, "db3", 2)],
+        [sample(27, "db2", 1)],
     ],
     ids=["two leaders", "backwards"],
 )
 def test_one_leader_a_timeline(samples):
-    assert found(replace(GOOD, samples=samples)) == {"one_leader_a_timeline"}
+    assert found(replace(GOOD, samples=[*GOOD.samples, *samples])) == {"one_leader_a_timeline"}
+
+
+@pytest.mark.parametrize("unseen", [8, 26], ids=["before", "at the end"])
+def test_who_is_not_watched(unseen):
+    samples = [each for each in GOOD.samples if (each.member, each.moment) != ("db1", unseen)]
+    assert found(replace(GOOD, samples=samples)) == {"unwatched"}
+
+
+@pytest.mark.parametrize(("after", "rules"), [(None, set()), (2.8, {"silence"}), (3.2, set())])
+def test_silence(after, rules):
+    """The acknowledgement at 15.1 is 4.1 s after the fault acts; a second of them may be its way."""
+    writes = [
+        replace(each, outcome=Outcome.OK, place=Place("db1", 1, 1050)) if each.seq == 3 else each for each in WRITES
+    ]
+    rows = [*AFTER.rows, row(3)]
+    assert found(replace(GOOD, writes=writes), replace(AFTER, rows=rows), budget=Budget(silent_after=after)) == rules
+
+
+def test_what_was_asked_in_silence_may_be_answered_after_it():
+    writes = [*WRITES[:2], write(3, 15, member="db2", timeline=2, took=5), *WRITES[3:]]
+    rows = [*AFTER.rows, row(3)]
+    found_now = found(replace(GOOD, writes=writes), replace(AFTER, rows=rows), budget=Budget(silent_after=0))
+    assert found_now == set()
+
+
+def test_a_replica_that_answers_nobody_is_a_gap():
+    answered = [replace(read(at, 1), endpoint="pooled-ro") for at in (9, 29)]
+    assert gaps(replace(GOOD, reads=answered), COURSE)["pooled-ro"] == pytest.approx(20.0)
 
 
 @pytest.mark.parametrize(
@@ -207,12 +235,18 @@ def test_unstable():
     ],
 )
 def test_leadership(wanted, leader, rules):
-    assert found(course=replace(COURSE, leader=leader), budget=Budget(leadership=wanted)) == rules
+    assert found(course=replace(COURSE, led=(leader, 1)), budget=Budget(leadership=wanted)) == rules
+
+
+def test_leadership_is_judged_by_when_all_was_well():
+    """Whatever was handed over afterwards."""
+    course = replace(COURSE, leads=("db1", 1))
+    assert found(course=course, budget=Budget(leadership="moves")) == {"leadership"}
 
 
 def test_leadership_that_stays():
     after = replace(AFTER, leader="db1", timeline=1, forks=(), member_forks={})
-    history = History(writes=[write(1, 8)])
+    history = History(writes=[write(1, 8)], samples=GOOD.samples)
     after = replace(after, rows=[row(1)])
     assert found(history, after, budget=Budget(leadership="stays")) == set()
 

@@ -10,7 +10,7 @@ import json
 import pytest
 from faults.page import page
 from faults.plots import acknowledgements, phase_bar
-from faults.report import HEADINGS, bench_chapters, chapters, markdown, rows
+from faults.report import HEADINGS, bench_chapters, chapters, markdown, of_one_collection, rows
 from pauses import Phase
 
 SURROUNDINGS = {"machine": "2 cores", "patroni": "4.0"}
@@ -19,6 +19,7 @@ SURROUNDINGS = {"machine": "2 cores", "patroni": "4.0"}
 def verdict(test="test_A10_power_cut", gap=20.0, problems=(), whole=2.0, errors=1):
     gaps = {"pooled-rw": gap, "rw": gap + 1}
     return {
+        "collection": "abc",
         "test": test,
         "told": "",
         "course": {"healed": 20.0, "stable": whole, "ended": 30.0},
@@ -33,13 +34,28 @@ def verdict(test="test_A10_power_cut", gap=20.0, problems=(), whole=2.0, errors=
 def test_runs_of_a_fault_share_a_row():
     (row,) = rows([verdict(gap=20.0), verdict(gap=22.0), verdict(gap=21.0, whole=5.0)])
     assert row[:3] == ("A10 power cut", "3", "as it must be")
-    assert row[3:6] == ("21.0 / 22.0 s", "22.0 / 23.0 s", "-")
-    assert row[6:] == ("3", "0", "2.0 / 5.0 s")
+    assert row[3:7] == ("21.0 / 22.0 s", "22.0 / 23.0 s", "-", "-")
+    assert row[7:] == ("3", "0", "2.0 / 5.0 s")
 
 
 def test_what_was_bad_is_said():
     (row,) = rows([verdict(), verdict(problems=["lost: 3 rows", "gap: long"], whole=None)])
-    assert (row[2], row[7], row[8]) == ("1 with problems", "in 1 runs", "never")
+    assert (row[2], row[8], row[9]) == ("1 with problems", "in 1 runs", "never")
+
+
+FAILED = {"test": "test_A10_power_cut", "collection": "abc", "failed": "call: no sign of it in the journal"}
+
+
+@pytest.mark.parametrize(("verdicts", "runs"), [([verdict(), FAILED], "1"), ([FAILED], "0")], ids=["judged", "not"])
+def test_a_test_that_failed_is_told_whatever_its_verdict(verdicts, runs):
+    (row,) = rows(verdicts)
+    assert row[:3] == ("A10 power cut", runs, "1 with problems")
+    (told,) = chapters(verdicts)
+    assert told.remarks == ["call: no sign of it in the journal"]
+
+
+def test_verdicts_of_other_code_are_left_out():
+    assert of_one_collection([verdict(), {**verdict(), "collection": "abd"}], "abc") == [verdict()]
 
 
 def test_every_fault_is_in_both_reports():

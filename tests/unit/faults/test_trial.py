@@ -9,13 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from faults import trial
+from faults import trial, undo
 from faults.arena import NotSo
 from faults.clients import Writer
 from faults.load import POOLED
+from lab import LabError
 
 fake: Any = SimpleNamespace
-COURSE = ["prepare", "inject", "acts", "heal", "restore"]
+COURSE = ["prepare", "inject", "acts", "holds", "heal", "restore"]
 
 
 class FakeFault:
@@ -25,8 +26,8 @@ class FakeFault:
     until_moved = False
     arena = fake(connect=None, cluster=None)
 
-    def __init__(self, fails="", acts=True):
-        self.calls, self.fails, self.does_act = [], fails, acts
+    def __init__(self, fails="", never=""):
+        self.calls, self.fails, self.never = [], fails, never
 
     def __getattr__(self, name: str) -> Any:
         if name not in COURSE:
@@ -37,7 +38,7 @@ class FakeFault:
         self.calls.append(name)
         if name == self.fails:
             raise ZeroDivisionError
-        return self.does_act
+        return name != self.never
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +46,7 @@ def no_time(monkeypatch):
     for name in ("CALM_SECONDS", "ACTING_SECONDS"):
         monkeypatch.setattr(trial, name, 0.0)
     monkeypatch.setattr(trial, "standing", lambda _connect, _cluster: (fake(name="db1"), 3))
+    monkeypatch.setattr(trial, "stays_whole", lambda _arena, _deadline: 7.0)
 
 
 LOAD = fake(wait_for_everybody=lambda: None)
@@ -54,20 +56,33 @@ def test_a_fault_comes_and_goes():
     fault: Any = FakeFault()
     course = trial.bring_about(fault, LOAD)
     assert fault.calls == COURSE
-    assert (course.leader, course.timeline, course.stable) == ("db1", 3, None)
-    assert course.injected <= course.healed
+    assert (course.led, course.leads, course.stable) == (("db1", 3), ("db1", 3), 7.0)
+    assert course.injected <= course.acting <= course.healing <= course.healed
 
 
-def test_a_fault_that_does_not_act_proves_nothing():
-    fault: Any = FakeFault(acts=False)
-    with pytest.raises(NotSo, match="FakeFault acts"):
+@pytest.mark.parametrize(("never", "said"), [("acts", "FakeFault acts"), ("holds", "did not act until its end")])
+def test_a_fault_that_does_not_act_proves_nothing(never, said):
+    fault: Any = FakeFault(never=never)
+    with pytest.raises(NotSo, match=said):
         trial.bring_about(fault, LOAD)
     assert fault.calls[-2:] == ["heal", "restore"]
 
 
+def test_what_does_not_become_whole_is_told_and_undone(monkeypatch):
+    monkeypatch.setattr(trial, "stays_whole", lambda _arena, _deadline: None)
+    fault: Any = FakeFault()
+    course = trial.bring_about(fault, LOAD)
+    assert (course.stable, course.leads, fault.calls[-1]) == (None, None, "restore")
+
+
 @pytest.mark.parametrize(
     ("fails", "undone"),
-    [("prepare", ["restore"]), ("inject", ["heal", "restore"]), ("acts", ["heal", "restore"]), ("heal", ["restore"])],
+    [
+        ("prepare", ["restore"]),
+        ("inject", ["heal", "restore"]),
+        ("acts", ["heal", "restore"]),
+        ("heal", ["heal", "restore"]),
+    ],
 )
 def test_whatever_fails_is_undone(fails, undone):
     fault: Any = FakeFault(fails)
@@ -85,8 +100,20 @@ def test_a_restoration_is_tried_again(monkeypatch):
         if answer := next(answers):
             raise answer
 
-    trial.insist(restore)
+    undo.insist(restore)
     assert list(answers) == []
+
+
+def test_all_is_undone_whatever_fails(monkeypatch):
+    monkeypatch.setattr(undo, "WHOLE_SECONDS", -1)
+    done = []
+
+    def fails():
+        raise LabError("the host does not boot")
+
+    with pytest.raises(ExceptionGroup) as raised:
+        undo.every([fails, lambda: done.append("second")])
+    assert (done, len(raised.value.exceptions)) == (["second"], 1)
 
 
 def test_who_has_moved():
