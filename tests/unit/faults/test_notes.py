@@ -9,11 +9,13 @@ import threading
 import uuid
 from contextlib import nullcontext
 
+import client_load
 import psycopg
 import pytest
 from faults.aftermath import parse
 from faults.clients import Reader, Writer, outcome_of
 from faults.history import Fork, Outcome, Place, Sample
+from faults.load import noted
 from faults.monitor import sample_of
 from psycopg import errors
 
@@ -80,6 +82,24 @@ def test_a_notice_counts_for_its_own_row_only():
 def test_what_a_reader_saw_and_did_not_see():
     client = work(Reader, [([], [("a", 3), ("b", 5)])])
     assert [read.newest for read in client.reads] == [{"a": 3, "b": 5}, None]
+
+
+def test_a_statement_that_never_ends_keeps_nobody_and_may_have_written(monkeypatch):
+    monkeypatch.setattr(client_load, "END_SECONDS", 0.1)
+    asked, ends = threading.Event(), threading.Event()
+
+    class Hanging(FakeSession):
+        def execute(self, _statement, _values):
+            asked.set()
+            ends.wait()
+            raise errors.AdminShutdown
+
+    writer = Writer("rw", "a", RUN, lambda: nullcontext(Hanging([], None)))
+    with client_load.Load([writer]) as load:
+        assert asked.wait(10)
+    (hanging,) = noted(load).writes
+    assert (hanging.seq, hanging.outcome) == (1, Outcome.UNKNOWN)
+    ends.set()
 
 
 def test_who_cannot_connect_has_sent_nothing():
