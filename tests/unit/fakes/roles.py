@@ -1,7 +1,7 @@
 # Copyright (c) 2026, The Matriarch authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A variable that a role computes, from what a run would know."""
+"""What a role computes or prints, from what a run would know."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar
+from ansible.template import Templar, trust_as_template
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 
@@ -22,3 +22,10 @@ def role_variable(role: str, name: str, known: Mapping[str, Any]) -> Any:
     for path in sorted((ROLES / role / "vars").glob("**/*.yml")):
         variables |= loader.load_from_file(str(path), trusted_as_template=True)
     return Templar(loader, variables={**variables, **known}).template(variables[name])
+
+
+def role_template(role: str, name: str, known: Mapping[str, Any]) -> list[str]:
+    """The lines of a template that says no more than is `known`."""
+    text = (ROLES / role / "templates" / name).read_text(encoding="utf-8")
+    printed = Templar(DataLoader(), variables={"ansible_managed": "", **known}).template(trust_as_template(text))
+    return str(printed).splitlines()
