@@ -45,6 +45,13 @@ options:
     description: How long to wait for that, in seconds. The last round of requests may begin just before.
     type: float
     default: 60.0
+  clone_timeout:
+    description:
+      - For how many seconds a wait goes on while one of O(members) is being cloned. When that has ended,
+        O(wait_timeout) begins anew.
+      - A clone goes on when the wait ends. With V(0) it has no time of its own.
+    type: float
+    default: 0.0
   history:
     description: How many of the last changes of the timeline to return.
     type: int
@@ -346,6 +353,7 @@ silent_hosts:
   elements: str
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -375,7 +383,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading_status
     read_restore,
     read_store,
 )
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import Outcome, wait_until
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import Outcome, SystemClock, wait_until
 
 GOALS = {"leader": "a member leads", "healthy": "the cluster is healthy"}
 LIMITS = {each.name: {"type": type(each.default).__name__, "default": each.default} for each in fields(Limits)}
@@ -389,6 +397,7 @@ class Observation:
     problems: tuple[str, ...]
     unanswered: dict[str, str]
     told_by: PatroniClient | None = None
+    cloned: tuple[str, ...] = ()
 
     def reaches(self, goal: str | None, former_leader: str = "") -> bool:
         """True when this is what was waited for."""
@@ -405,7 +414,34 @@ def observe(clients: list[PatroniClient], params: dict[str, Any]) -> Observation
     except NobodyAnswered as error:
         return Observation(None, (str(error),), error.unanswered)
     problems = first.answer.problems(params["members"], synchronous=params["synchronous"])
-    return Observation(first.answer, problems, first.unanswered, first.client)
+    return Observation(first.answer, problems, first.unanswered, first.client, first.answer.cloned(params["members"]))
+
+
+def wait(clients: list[PatroniClient], params: dict[str, Any]) -> Outcome[Observation]:
+    """Until the goal is reached, or was waited for in vain. What a clone takes does not count, up to its own limit."""
+    clock = SystemClock()
+    start = clock.now()
+
+    def reaches(seen: Observation) -> bool:
+        return seen.reaches(params["wait_for"], params["former_leader"])
+
+    def left() -> float:
+        return float(params["clone_timeout"] - (clock.now() - start))
+
+    def may_take_its_time(seen: Observation) -> bool:
+        return bool(seen.cloned) and left() > 0
+
+    def until(ended: Callable[[Observation], bool], seconds: float) -> Outcome[Observation]:
+        outcome = wait_until(lambda: observe(clients, params), lambda s: reaches(s) or ended(s), seconds=seconds)
+        return Outcome(reaches(outcome.last), outcome.last, clock.now() - start)
+
+    while True:
+        outcome = until(may_take_its_time, params["wait_timeout"])
+        if outcome.reached or not may_take_its_time(outcome.last):
+            return outcome
+        outcome = until(lambda seen: not seen.cloned, left())
+        if outcome.reached or outcome.last.cloned:
+            return outcome
 
 
 def report(outcome: Outcome[Observation], members: list[str]) -> dict[str, Any]:
@@ -428,9 +464,12 @@ def in_vain(outcome: Outcome[Observation], goal: str, answer: dict[str, Any]) ->
     states = "; ".join(m.described for m in seen.cluster.members) if seen.cluster else ""
     silent = "; ".join(f"{url} did not answer: {reason}" for url, reason in seen.unanswered.items())
     told = [*seen.problems, f"members: {states}" if states else "", silent if seen.cluster else ""]
+    goes_on = (
+        f"The cloning of {', '.join(seen.cloned)} goes on; once it has ended, do this again. " if seen.cloned else ""
+    )
     return DeadlineExceeded(
         f"waited {outcome.seconds:.0f} s in vain until {GOALS[goal]}: {'; '.join(filter(None, told))}. "
-        "Next, on the members named: journalctl -u patroni -n 50",
+        f"{goes_on}Next, on the members named: journalctl -u patroni -n 50",
         **answer,
     )
 
@@ -467,11 +506,7 @@ def unfinished(params: dict[str, Any]) -> Unfinished | None:
 def run(params: dict[str, Any]) -> dict[str, Any]:
     """Ask, or wait; raises DeadlineExceeded when the wait ends in vain."""
     clients, goal = patroni_clients(params), params["wait_for"]
-    outcome = wait_until(
-        lambda: observe(clients, params),
-        lambda seen: seen.reaches(goal, params["former_leader"]),
-        seconds=params["wait_timeout"],
-    )
+    outcome = wait(clients, params)
     answer = report(outcome, params["members"])
     if not outcome.reached:
         raise in_vain(outcome, goal, answer)
@@ -492,6 +527,7 @@ def main() -> None:
             "synchronous": {"type": "bool", "default": False},
             "wait_for": {"type": "str", "choices": list(GOALS)},
             "former_leader": {"type": "str", "default": ""},
+            "clone_timeout": {"type": "float", "default": 0.0},
             "history": {"type": "int", "default": 0},
             "etcd_urls": {"type": "list", "elements": "str", "default": []},
             "cluster": {"type": "str", "default": ""},

@@ -14,6 +14,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model import l
 LEADER_ROLES = frozenset({"leader", "standby_leader"})
 UP_STATES = frozenset({"running", "streaming"})
 FROM_ARCHIVE = "in archive recovery"  # all that the leader of a standby cluster may have; a replica shall stream
+CLONED = "creating replica"  # from the leader or a backup, and as long as that takes
 SYNCHRONOUS_ROLES = frozenset({"sync_standby", "quorum_standby"})
 
 
@@ -162,6 +163,10 @@ class ClusterState:
     def member(self, name: str) -> Member | None:
         """The member of that name, if there is one."""
         return next((m for m in self.members if m.name == name), None)
+
+    def cloned(self, expected: Collection[str] = ()) -> tuple[str, ...]:
+        """Who of the `expected` (all known ones when none is given) is being made, by name."""
+        return tuple(m.name for m in self.members if m.state == CLONED and (not expected or m.name in expected))
 
     def with_lags_in_seconds(self, seconds: Mapping[str, float | None]) -> ClusterState:
         """The same cluster, with what the standbys' own hosts tell of their lag, by the member's name."""

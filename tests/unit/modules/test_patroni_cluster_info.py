@@ -117,6 +117,62 @@ def test_a_wait_meets_what_happens_meanwhile(
     assert len(patroni.server.calls) == 2
 
 
+@pytest.fixture
+def course(patroni: FakePatroni, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The states that pg3 has, one after another."""
+    states: list[str] = []
+    monkeypatch.setattr(time, "sleep", lambda _seconds: patroni.members[2].update(state=states.pop(0)))
+    return states
+
+
+CLONED, ALL = "creating replica", ["pg1", "pg2", "pg3"]
+
+
+def test_a_clone_has_its_own_time(patroni: FakePatroni, run_module: RunModule, course: list[str]) -> None:
+    patroni.members[2]["state"] = CLONED
+    course += [CLONED, CLONED, "streaming"]
+    wish = {"urls": [patroni.url], "wait_for": "healthy", "wait_timeout": 0, "members": ALL}
+    assert "The cloning of pg3 goes on" in run_module(patroni_cluster_info, **wish)["msg"]
+    assert run_module(patroni_cluster_info, **wish, clone_timeout=30)["healthy"]
+    assert course == []
+
+
+def test_after_a_clone_the_wait_begins_anew(patroni: FakePatroni, run_module: RunModule, course: list[str]) -> None:
+    course += [CLONED, "starting", CLONED, "starting", "starting", "streaming"]
+    patroni.members[2]["state"] = "stopped"
+    wish = {"urls": [patroni.url], "wait_for": "healthy", "members": ALL}
+    assert run_module(patroni_cluster_info, **wish, wait_timeout=30, clone_timeout=30)["healthy"]
+    patroni.members[2]["state"] = CLONED
+    course += ["starting"]
+    answer = run_module(patroni_cluster_info, **wish, wait_timeout=0, clone_timeout=30)
+    assert "pg3 (replica, timeline 3) is starting" in answer["msg"]
+    assert "cloning" not in answer["msg"]
+
+
+def test_a_clone_that_takes_too_long_goes_on(patroni: FakePatroni, run_module: RunModule) -> None:
+    patroni.members[2]["state"] = CLONED
+    wish = {"urls": [patroni.url], "wait_for": "healthy", "members": ALL}
+    start = time.monotonic()
+    answer = run_module(patroni_cluster_info, **wish, wait_timeout=30, clone_timeout=0.2)
+    assert time.monotonic() - start < 3
+    assert answer["failed"]
+    assert "The cloning of pg3 goes on; once it has ended, do this again" in answer["msg"]
+
+
+def test_nothing_but_a_clone_has_its_time(patroni: FakePatroni, run_module: RunModule) -> None:
+    patroni.members[1]["state"] = "starting"
+    wish = {"urls": [patroni.url], "wait_for": "healthy", "wait_timeout": 0, "clone_timeout": 60}
+    assert run_module(patroni_cluster_info, **wish)["failed"]
+    patroni.members[2]["state"] = CLONED
+    assert run_module(patroni_cluster_info, **wish, members=["pg1", "pg2"])["failed"]
+
+
+def test_a_leader_is_not_kept_waiting_by_a_clone(patroni: FakePatroni, run_module: RunModule) -> None:
+    patroni.members[2]["state"] = CLONED
+    answer = run_module(patroni_cluster_info, urls=[patroni.url], wait_for="leader", wait_timeout=0, clone_timeout=60)
+    assert answer["cluster"]["leader"] == "pg1"
+
+
 @pytest.mark.parametrize(
     ("members", "reached"),
     [
