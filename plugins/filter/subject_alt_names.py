@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from ipaddress import ip_address
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -17,14 +18,15 @@ except ImportError:  # told when it is needed, so that documentation tools can l
 
 
 def subject_alt_names(names: Iterable[str]) -> list[str]:
-    """Each name once, as ``IP:`` or ``DNS:``, in the order given."""
+    """Each name once, as ``IP:`` or ``DNS:``, in the order given; addresses as ``host_info`` tells them."""
     if netaddr is None:
         raise AnsibleFilterError("the Python library netaddr is missing on the control node; install it with pip")
-    return list(dict.fromkeys(f"{_kind(name)}:{name}" for name in names))
+    return list(dict.fromkeys(_marked(name) for name in names))
 
 
-def _kind(name: str) -> str:
-    return "IP" if netaddr.valid_ipv4(name) or netaddr.valid_ipv6(name) else "DNS"
+def _marked(name: str) -> str:
+    is_address = netaddr.valid_ipv4(name) or netaddr.valid_ipv6(name)
+    return f"IP:{ip_address(name)}" if is_address else f"DNS:{name}"
 
 
 class FilterModule:

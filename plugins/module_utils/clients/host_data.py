@@ -16,6 +16,7 @@ import pwd
 import re
 import ssl
 import struct
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -174,4 +175,10 @@ def _epoch(text: str, field: str) -> int:
 def _alternative_names(text: str) -> list[str]:
     """Names and addresses as "DNS:db1" and "IP:10.0.0.1"."""
     found = re.search(r"Subject Alternative Name:[^\n]*\n\s*([^\n]+)", text)
-    return [name.strip().replace("IP Address:", "IP:") for name in found.group(1).split(",")] if found else []
+    return [_alternative_name(name.strip()) for name in found.group(1).split(",")] if found else []
+
+
+def _alternative_name(name: str) -> str:
+    """One of them. OpenSSL writes an IPv6 address in full and in capitals; here it has its shortest form."""
+    kind, _, address = name.partition(":")
+    return f"IP:{ip_address(address)}" if kind == "IP Address" else name

@@ -26,3 +26,7 @@ def test_an_address_is_told_from_a_name(name, kind):
 
 def test_each_is_listed_once_and_in_order():
     assert subject_alt_names(["b", "10.0.0.1", "a", "b"]) == ["DNS:b", "IP:10.0.0.1", "DNS:a"]
+
+
+def test_an_address_has_one_form_only():
+    assert subject_alt_names(["2001:DB8:0:0:0:0:0:1", "2001:db8::1"]) == ["IP:2001:db8::1"]

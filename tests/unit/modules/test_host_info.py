@@ -310,7 +310,7 @@ def test_certificates(root):
     make_certificates(tls)
     found = host(root)
     certificate = found["certificate"]
-    assert certificate["sans"] == ["DNS:db1", "IP:10.0.0.11"]
+    assert certificate["sans"] == ["DNS:db1", "IP:10.0.0.11", "IP:2001:db8::1"]
     assert (certificate["matches_key"], certificate["issued_by_ca"]) == (True, True)
     assert 0 <= certificate["not_after_epoch"] - certificate["not_before_epoch"] - 3 * 86400 < 2
     der = subprocess.run(
@@ -333,6 +333,6 @@ def make_certificates(tls: Path) -> None:
     for command in (
         f"req -x509 {new_key} -keyout ca.key -out ca.crt -days 3 -subj /CN=ca",
         f"req -x509 {new_key} -keyout host.key -out host.crt -days 3 -subj /CN=db1 -CA ca.crt -CAkey ca.key"
-        " -addext subjectAltName=DNS:db1,IP:10.0.0.11",
+        " -addext subjectAltName=DNS:db1,IP:10.0.0.11,IP:2001:db8::1",
     ):
         subprocess.run(["openssl", *command.split()], cwd=tls, capture_output=True, check=True)
