@@ -152,7 +152,13 @@ def _public_key(text: str) -> str:
 
 
 def _public_key_of(key: Path) -> str | None:
-    return _public_key(run(["openssl", "pkey", "-in", str(key), "-pubout"])) if key.is_file() else None
+    """None where there is no key, or one that nobody can read: either way it has to be made anew."""
+    if not key.is_file():
+        return None
+    try:
+        return _public_key(run(["openssl", "pkey", "-in", str(key), "-pubout"]))
+    except CommandError:
+        return None
 
 
 def _verifies(here: Path) -> bool:

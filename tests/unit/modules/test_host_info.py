@@ -324,6 +324,8 @@ def test_certificates(root):
     certificate = host(root)["certificate"]
     assert (certificate["matches_key"], certificate["issued_by_ca"]) == (False, False)
 
+    (tls / "host.key").write_text("cut off", encoding="ascii")
+    assert host(root)["certificate"]["matches_key"] is False
     (tls / "host.key").unlink()
     assert host(root)["certificate"]["matches_key"] is False
 
