@@ -34,3 +34,10 @@ def test_an_etcd_that_was_not_restarted_trusts_nobody_new():
 def test_a_host_without_the_new_authority():
     (objection,) = objections(ca_fingerprints=["old"])
     assert objection.startswith("this host does not trust yet")
+
+
+@pytest.mark.parametrize("folder", ["production", "x" * 64, "größer" * 12])
+def test_the_name_of_an_authority_has_room_for_a_date(folder):
+    name = role_variable("tls", "__tls_name", {"inventory_dir": f"/srv/inventories/{folder}"})
+    assert name.startswith(f"Matriarch {folder[:2]}")
+    assert len(f"{name} 2026-01-31".encode()) <= 64
