@@ -41,3 +41,14 @@ def test_the_name_of_an_authority_has_room_for_a_date(folder):
     name = role_variable("tls", "__tls_name", {"inventory_dir": f"/srv/inventories/{folder}"})
     assert name.startswith(f"Matriarch {folder[:2]}")
     assert len(f"{name} 2026-01-31".encode()) <= 64
+
+
+def test_who_failed_on_the_way_is_named():
+    known = {
+        "ansible_play_hosts_all": ["pg1", "pg2", "watch1"],
+        "ansible_play_hosts": ["pg1"],
+        "tls_renewal_step": "trust",
+    }
+    assert role_variable("tls", "__tls_left_behind", known) == ["pg2", "watch1"]
+    words = role_variable("tls", "__tls_left_behind_words", known)
+    assert words.startswith("The step trust is not everywhere yet, because pg2, watch1 failed")
