@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 AMPLE = 10**9
@@ -55,13 +55,14 @@ class Disk:
 
 @dataclass(frozen=True)
 class Stamp:
-    """What the last deployment wrote on the host."""
+    """What the last deployment wrote on the host; `ports` by service, empty where the release did not note them."""
 
     cluster: str | None = None
     version: str | None = None
     host: str | None = None
     members: tuple[str, ...] = ()
     postgresql_major: int | None = None
+    ports: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,7 @@ def _stamp(stamp: object) -> Stamp | None:
         host=_text(stamp.get("host")),
         members=_texts(stamp.get("members")),
         postgresql_major=_int(stamp.get("postgresql_major"), 0) or None,
+        ports={str(service): _int(port, 0) for service, port in _dict(stamp.get("ports")).items()},
     )
 
 

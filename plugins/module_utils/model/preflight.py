@@ -49,6 +49,7 @@ class Wish:
     proxy: Mapping[str, str]
     hosts_in_play: frozenset[str]
     ports: Mapping[str, tuple[int, ...]]
+    lasting_ports: Mapping[str, int]
     postgresql_major: int
     vip: str
     protection: str
@@ -91,6 +92,7 @@ def parse_wish(wish: Mapping[str, Any]) -> Wish:
         **groups,
         hosts_in_play=frozenset(wish["hosts_in_play"]),
         ports={group: tuple(int(port) for port in ports) for group, ports in wish.get("ports", {}).items()},
+        lasting_ports={str(service): int(port) for service, port in wish.get("lasting_ports", {}).items()},
         postgresql_major=int(wish["postgresql_major"]),
         vip=str(wish.get("vip") or ""),
         protection=str(wish["protection"]),

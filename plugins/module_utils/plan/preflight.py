@@ -13,10 +13,17 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan import (
     preflight_cluster,
     preflight_hosts,
     preflight_inventory,
+    preflight_ports,
     preflight_wal,
 )
 
-RULES = (*preflight_inventory.RULES, *preflight_cluster.RULES, *preflight_wal.RULES, *preflight_hosts.RULES)
+RULES = (
+    *preflight_inventory.RULES,
+    *preflight_cluster.RULES,
+    *preflight_ports.RULES,
+    *preflight_wal.RULES,
+    *preflight_hosts.RULES,
+)
 HEADINGS = {"refuse": "Nothing was changed, because:", "warn": "To be noted:"}
 
 

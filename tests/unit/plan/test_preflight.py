@@ -16,6 +16,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.preflight
 CA = "ca" * 32
 NAMES = ("db1", "db2", "db3")
 PORTS = {"etcd": [2379, 2380], "postgres": [5432, 8008], "proxy": [5000, 5001]}
+LASTING_PORTS = {"etcd_client": 2379, "etcd_peer": 2380, "postgresql": 5432, "patroni": 8008}
 
 
 def bare(number: int) -> dict:
@@ -48,7 +49,14 @@ def bare(number: int) -> dict:
 
 def deployed(number: int) -> dict:
     """What it says of a member of a running cluster."""
-    stamp = {"cluster": "main", "version": "0.1.0", "host": f"db{number}", "members": NAMES, "postgresql_major": 17}
+    stamp = {
+        "cluster": "main",
+        "version": "0.1.0",
+        "host": f"db{number}",
+        "members": NAMES,
+        "postgresql_major": 17,
+        "ports": LASTING_PORTS,
+    }
     data = {"path": "/data", "exists": True, "empty": False, "entries": ["PG_VERSION"]}
     return {
         **bare(number),
@@ -74,6 +82,7 @@ def wish(**changes) -> dict:
         "proxy": dict(members),
         "hosts_in_play": list(members),
         "ports": PORTS,
+        "lasting_ports": LASTING_PORTS,
         "postgresql_major": 17,
         "vip": "",
         "protection": "zero_loss",
@@ -332,6 +341,40 @@ def test_the_wal_of_members_that_exist(declared, links, expected):
 def test_wal_is_moved_by_hand():
     problem, *_others = preflight(wish(wal_directory="/wal/main"), on(deployed))
     assert problem.remedy.endswith("mv -T /data/pg_wal /wal/main && ln -sfT /wal/main /data/pg_wal")
+
+
+NO_ETCD = {"etcd_data_directory": bare(1)["etcd_data_directory"]}
+NO_DATA = {"data_directory": bare(1)["data_directory"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "stamped", "refused"),
+    [
+        ({"etcd_peer": 2390}, stamp(), True),
+        ({"etcd_client": 2389}, stamp(), True),
+        ({"postgresql": 5433}, stamp(), True),
+        ({"patroni": 8009}, stamp(), True),
+        # A release before did not note them, or only some.
+        ({"patroni": 8009}, stamp(ports=None), False),
+        ({"patroni": 8009}, stamp(ports={"postgresql": 5432}), False),
+        # It has none of the data that others look for there, or is another cluster's.
+        ({"etcd_peer": 2390}, NO_ETCD, False),
+        ({"etcd_peer": 2390}, NO_DATA, True),
+        ({"postgresql": 5433}, NO_DATA, False),
+        ({"postgresql": 5433}, NO_ETCD, True),
+        ({"etcd_peer": 2390}, {**stamp(cluster="other"), "patroni_scope": None, **NO_DATA}, False),
+    ],
+)
+def test_the_ports_of_a_cluster_that_exists_stay(changes, stamped, refused):
+    asked = wish(lasting_ports={**LASTING_PORTS, **changes})
+    of_db1 = {each for each in found(asked, on(deployed, db1=stamped)) if each[:2] == ("db1", "ports_changed")}
+    assert of_db1 == ({("db1", "ports_changed", "refuse")} if refused else set())
+
+
+def test_a_changed_port_is_named_with_the_former_one():
+    (problem, *_others) = preflight(wish(lasting_ports={**LASTING_PORTS, "etcd_peer": 2390}), on(deployed))
+    assert "pgcluster_etcd_peer_port is 2390" in problem.problem
+    assert problem.remedy.startswith("set pgcluster_etcd_peer_port to 2380 again")
 
 
 def test_secrets_are_never_made_anew_over_a_cluster():
