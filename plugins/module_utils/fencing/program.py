@@ -28,7 +28,12 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing import
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing.store import Claim, FencingStore, Standing
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.fencing import SETTINGS_FILE, Fencing
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.fencing import Silence, View, objection
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.fencing import (
+    LARGEST_PAUSE,
+    Silence,
+    View,
+    objection,
+)
 
 CALM_SECONDS = 0.3  # between two looks at a leader that answers
 SUSPICIOUS_SECONDS = 0.05
@@ -66,10 +71,11 @@ class Fencer:
         if not self._other_fences:
             self._silence = self._look(self._silence.whom)
         standing = None if self._is_waiting else self._read()
-        self._other_fences = bool(standing and standing.fencer and self._silence.seconds)
+        has_waited, self._other_fences = self._other_fences, self._is_at_it(standing)
         if standing:
             self._heed(standing)
-            if standing.leads != self._silence.whom:
+            # Nobody has looked while another one was at it: the leader may be well again, and is silent from now on.
+            if standing.leads != self._silence.whom or (has_waited and not self._other_fences):
                 self._silence = Silence(standing.leads)
         self._open(standing)
         if standing and self._is_due(standing):
@@ -77,6 +83,10 @@ class Fencer:
         # An etcd that has just ceased to answer may have lost its own leader with that host.
         ceased, self._etcd_answers = self._etcd_answers and standing is None, standing is not None
         return SUSPICIOUS_SECONDS if ceased or self._silence.since is not None else CALM_SECONDS
+
+    def _is_at_it(self, standing: Standing | None) -> bool:
+        """Whether somebody fences a leader that this member has found silent, or was in vain a short while ago."""
+        return bool(standing and standing.fencer and self._silence.seconds)
 
     @property
     def _is_waiting(self) -> bool:
@@ -141,7 +151,7 @@ class Fencer:
 
     def _is_due(self, standing: Standing) -> bool:
         settings, leader = self._settings, standing.leads
-        if self._silence.seconds < settings.suspect_seconds:
+        if self._silence.seconds < settings.suspect_seconds or self._is_old:
             return False
         others = [address for name, address in settings.members.items() if name not in (leader, settings.member)]
         places = [(address, port) for address in others for port in (settings.postgresql_port, settings.patroni_port)]
@@ -158,6 +168,14 @@ class Fencer:
         )
         return not objection(view, settings.suspect_seconds)
 
+    @property
+    def _is_old(self) -> bool:
+        """Whether the last look was so long ago that the leader may have come back: etcd was slow, or this host."""
+        return self._clock() - self._silence.until > LARGEST_PAUSE
+
+    def _has_come_back(self, leader: str) -> bool:
+        return self._is_old and self._look(leader).since is None
+
     def _fence(self, standing: Standing) -> None:
         settings, leader = self._settings, standing.leads
         try:
@@ -165,6 +183,9 @@ class Fencer:
         except RemoteError:
             return
         if claim is None:
+            return
+        if self._has_come_back(leader):
+            say(f"{leader} was silent for {self._silence.seconds:.1f} s, and answers again: nothing is done")
             return
         say(f"{leader} has been silent for {self._silence.seconds:.1f} s: running {settings.command[0]}")
         problem = proving.disproof(settings.command, leader, settings.command_seconds)

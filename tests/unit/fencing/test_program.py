@@ -27,6 +27,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing import
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing.store import FencingStore
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.fencing import Fencing
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.fencing import LARGEST_PAUSE
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd_keys import FakeKeys
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
@@ -228,9 +229,65 @@ def test_it_is_tried_again_when_the_claim_is_over(world):
     world.pass_seconds(5)
     world.disproof = ""
     world.etcd.pass_time(SETTINGS.command_seconds + program.SPARE_SECONDS)
-    world.pass_seconds(2)
+    # After a silence of its own: nobody has looked meanwhile.
+    world.pass_seconds(1.5)
+    assert world.run == ["pg1"]
+    world.pass_seconds(1.5)
     assert world.run == ["pg1", "pg1"]
     assert LEADER not in world.etcd
+
+
+@pytest.mark.parametrize("seconds", [0, 4])
+def test_a_leader_that_comes_back_during_a_claim_in_vain_is_left_alone(world, seconds):
+    """Its silence is old when the claim is over."""
+    world.disproof = "it ended with exit code 1"
+    world.darken("pg1")
+    world.pass_seconds(3 + seconds)
+    world.dark.clear()
+    world.disproof = ""
+    world.pass_seconds(5 - seconds)
+    world.etcd.pass_time(SETTINGS.command_seconds + program.SPARE_SECONDS)
+    world.pass_seconds(10)
+    assert (world.run, world.etcd[LEADER]) == (["pg1"], b"pg1")
+
+
+def darken_for_long(world):
+    """Longer than the suspicion takes, before etcd can tell who leads."""
+    world.etcd.refusals["/v3/kv/range"] = (14, 503, "etcdserver: no leader")
+    world.darken("pg1")
+    world.pass_seconds(3)
+    world.etcd.refusals.clear()
+
+
+def test_so_it_is_for_whoever_has_not_fenced(world):
+    world.pass_seconds(1)
+    darken_for_long(world)
+    world.etcd.write("/matriarch/shop/fencing", b"pg3")
+    world.pass_seconds(2)
+    world.dark.clear()
+    world.pass_seconds(1)
+    del world.etcd.keys[b"/matriarch/shop/fencing"]
+    world.pass_seconds(10)
+    assert (world.run, world.etcd[LEADER]) == ([], b"pg1")
+
+
+@pytest.mark.parametrize("path", ["/v3/kv/range", "/v3/kv/txn"], ids=["who leads", "the claim"])
+@pytest.mark.parametrize("returns", [True, False])
+def test_a_silence_is_old_when_etcd_was_slow(world, path, returns):
+    """It elects a leader of its own, perhaps for the same reason."""
+    world.pass_seconds(1)
+    darken_for_long(world)
+
+    def wait(asked):
+        if asked == path and not world.run:
+            world.now += LARGEST_PAUSE + 0.1
+            world.dark = set() if returns else world.dark
+
+    world.etcd.before = wait
+    world.pass_seconds(10)
+    world.etcd.before = lambda _path: None
+    world.pass_seconds(10)
+    assert world.run == ([] if returns else ["pg1"])
 
 
 @pytest.mark.parametrize("port", [5432, 8008])
