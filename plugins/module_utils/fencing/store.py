@@ -11,6 +11,7 @@ Below that, each member notes that it sends nothing to it any more.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import quote
@@ -28,6 +29,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
 
 Answer = TypeVar("Answer")
 MOST_MEMBERS = 100
+CLAIM_ATTEMPTS = 3  # of a second or two each: the claim has to outlive the command
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,20 @@ class FencingStore:
         return Standing(*self._ask(lambda etcd: tuple(map(etcd.get, self._keys()))))
 
     def claim(self, standing: Standing, member: str, seconds: int) -> Claim | None:
-        """Be the one that fences, for so long; None where another one is, or somebody leads anew."""
+        """Be the one that fences, for so long; None where another one is, or somebody leads anew.
+
+        A claim whose answer was lost may have been taken, and would keep everybody from fencing until it is over. So it
+        is made again: who finds it under its own lease has it.
+        """
         lease = self._ask(lambda etcd: etcd.grant_lease(seconds))
         leads = Unchanged(f"{self._patroni}/leader", revision(standing.leader))
         put = Put(self._fencer, member.encode(), lease)
-        self._ask(lambda etcd: etcd.transact([Created(self._fencer), leads], [put]))
-        held = self._ask(lambda etcd: etcd.get(self._fencer))
+
+        def take(etcd: EtcdKeys) -> KeyValue | None:
+            etcd.transact([Created(self._fencer), leads], [put])
+            return etcd.get(self._fencer)
+
+        held = self._insist(take)
         if held is None or held.lease != lease:
             return None
         return Claim(standing.leads, leads.revision, revision(standing.config), held.mod_revision)
@@ -121,6 +131,13 @@ class FencingStore:
 
     def _keys(self) -> tuple[str, ...]:
         return f"{self._patroni}/leader", f"{self._patroni}/config", self._fencer, self._fenced
+
+    def _insist(self, operation: Callable[[EtcdKeys], Answer]) -> Answer:
+        """Ask once more, the next server, where one does not answer."""
+        for _attempt in range(CLAIM_ATTEMPTS - 1):
+            with suppress(RemoteError):
+                return self._ask(operation)
+        return self._ask(operation)
 
     def _ask(self, operation: Callable[[EtcdKeys], Answer]) -> Answer:
         """One server each time; the next one is asked the next time, where it does not answer."""

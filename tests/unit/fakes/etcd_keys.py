@@ -30,7 +30,8 @@ class FakeKeys:
     """The store, served at as many addresses as there are members.
 
     `before` is called ahead of every request with its path, for what happens just then; `refusals` are the answers
-    (code, status, message) that requests to a path get instead of being done.
+    (code, status, message) that requests to a path get instead of being done, and `lost` is how many requests to a path
+    are done though their answers are lost.
     """
 
     def __init__(self, members: int = 1) -> None:
@@ -40,6 +41,7 @@ class FakeKeys:
         self.leases: dict[int, tuple[int, int]] = {}
         self.before: Callable[[str], None] = lambda _path: None
         self.refusals: dict[str, tuple[int, int, str]] = {}
+        self.lost: dict[str, int] = {}
         self.servers = [FakeServer(self.answer) for _member in range(members)]
 
     @property
@@ -94,7 +96,11 @@ class FakeKeys:
             return _refusal(*self.refusals[call.path])
         if call.path not in operations:
             return Reply(b"404 page not found\n", 404, "text/plain")
-        return operations[call.path](call.body)
+        done = operations[call.path](call.body)
+        if self.lost.get(call.path, 0) > 0:
+            self.lost[call.path] -= 1
+            return _refusal(14, 503, "etcdserver: request timed out")
+        return done
 
     def _range(self, body: dict[str, Any]) -> dict[str, Any]:
         matching = sorted(self._matching(body), reverse=body.get("sort_order") == "DESCEND")

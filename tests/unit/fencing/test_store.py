@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import JsonHttp
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing.store import FencingStore
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing.store import CLAIM_ATTEMPTS, FencingStore
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd_keys import FakeKeys
 
 LEADER, CONFIG, MEMBER = "/service/shop/leader", "/service/shop/config", "/service/shop/members/pg1"
@@ -112,6 +112,38 @@ def test_one_fences_at_a_time(store, etcd):
     assert made(etcd).claim(standing, "pg3", TTL) is None
     etcd.pass_time(TTL)
     assert made(etcd).claim(standing, "pg3", TTL)
+
+
+@pytest.mark.parametrize("path", ["/v3/kv/txn", "/v3/kv/range"])
+def test_a_claim_whose_answer_is_lost_is_found_again(store, etcd, path):
+    standing = store.read()
+    etcd.lost[path] = 2
+    claim = store.claim(standing, "pg2", TTL)
+    assert claim
+    assert claim.fencer_revision == store.read().fencer.mod_revision
+    assert store.depose(claim)
+
+
+def test_a_claim_that_another_one_has_taken_meanwhile_is_none(store, etcd):
+    standing = store.read()
+    etcd.refusals["/v3/kv/txn"] = (14, 503, "etcdserver: request timed out")
+
+    def take(path):
+        if path == "/v3/kv/txn" and path in etcd.writes[:-1]:
+            etcd.refusals.clear()
+            etcd.write(FENCER, b"pg3")
+
+    etcd.before = take
+    assert store.claim(standing, "pg2", TTL) is None
+    assert etcd.writes.count("/v3/kv/txn") == 2
+
+
+def test_an_etcd_that_does_not_answer_is_not_asked_for_ever(store, etcd):
+    standing = store.read()
+    etcd.refusals["/v3/kv/txn"] = (14, 503, "etcdserver: request timed out")
+    with pytest.raises(RemoteError):
+        store.claim(standing, "pg2", TTL)
+    assert etcd.writes.count("/v3/kv/txn") == CLAIM_ATTEMPTS
 
 
 def test_nobody_fences_a_leader_that_leads_anew(store, etcd):
