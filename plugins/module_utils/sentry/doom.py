@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROC = Path("/proc")
+KILL = "cgroup.kill"
 SIGKILL_BIT = 1 << (9 - 1)  # in SigPnd
 PF_EXITING = 0x4  # include/linux/sched.h
 GONE = ("Z", "X")
@@ -25,8 +26,16 @@ LOOK_SECONDS = 0.01
 
 
 def kill(cgroup: Path) -> None:
-    """Every process of it and below at once, and those that are being forked just now. Raises OSError (before 5.14)."""
-    (cgroup / "cgroup.kill").write_text("1", encoding="ascii")
+    """Every process of it and below at once, and those that are being forked just now. Raises OSError (before 5.14).
+
+    Of a unit without processes systemd removes the folder, also just now: then there is nobody to kill. That is so only
+    beside others of the same kind; else it would never have been there.
+    """
+    try:
+        (cgroup / KILL).write_text("1", encoding="ascii")
+    except OSError:
+        if cgroup.exists() or not (cgroup.parent / KILL).exists():
+            raise
 
 
 def alive(cgroup: Path) -> list[int]:

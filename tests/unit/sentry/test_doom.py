@@ -69,6 +69,29 @@ def test_a_unit_that_never_ran_has_nobody(world):
     assert doom.alive(world / "no-such-unit") == []
 
 
+def test_who_lives_in_it_is_killed(world):
+    doom.kill(world / "unit")
+    assert (world / "unit" / "cgroup.kill").read_text() == "1"
+
+
+def test_where_the_unit_is_gone_nobody_has_to_be_killed(world):
+    """systemd has removed its folder since the last time."""
+    (world / doom.KILL).touch()
+    doom.kill(world / "no-such-unit")
+    assert doom.end(world / "no-such-unit") == []
+
+
+def test_where_no_unit_has_a_folder_nothing_is_proved(world):
+    with pytest.raises(OSError, match=r"cgroup\.kill"):
+        doom.kill(world / "no-such-unit")
+
+
+def test_a_kernel_that_does_not_kill_is_told_of(world):
+    (world / "unit" / "cgroup.kill").mkdir()
+    with pytest.raises(OSError, match=r"cgroup\.kill"):
+        doom.kill(world / "unit")
+
+
 def test_killing_goes_on_until_nobody_is_left(world, monkeypatch):
     thread(world, 7, 7)
     kills = []

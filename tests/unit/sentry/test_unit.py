@@ -60,6 +60,16 @@ def test_a_kernel_that_does_not_tell_is_no_proof(patroni, guard, monkeypatch):
     assert heard(guard) == b""
 
 
+def test_what_was_ended_before_can_be_ended_again(tmp_path):
+    """systemd has removed the cgroup meanwhile; the guard may not have been told."""
+    (tmp_path / doom.KILL).touch()
+    made = Unit((), tmp_path / "gone", tmp_path / "hung", tmp_path / "pings")
+    os.mkfifo(made.guard)
+    pipe = os.open(made.guard, os.O_RDONLY | os.O_NONBLOCK)
+    assert (made.end(), heard(pipe), made.is_held) == ("", b"V", True)
+    os.close(pipe)
+
+
 def test_where_no_guard_is_nobody_is_told(patroni):
     assert patroni.end() == ""
     patroni.guard.unlink()
