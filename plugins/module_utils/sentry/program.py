@@ -55,6 +55,9 @@ class Ending(Protocol):
     @property
     def is_held(self) -> bool: ...
 
+    @property
+    def is_ended(self) -> bool: ...
+
     def holds(self, pid: int) -> bool: ...
 
     def end(self) -> str: ...
@@ -116,7 +119,7 @@ class Watch:
 
     def _well(self, postmaster: int) -> None:
         self._postmaster = postmaster
-        if self._unit.is_held:
+        if self._unit.is_ended:
             problem = self._unit.release()
             self._say(f"the disk writes again, and Patroni {f'cannot start: {problem}' if problem else 'starts'}")
         elif self._said:

@@ -4,7 +4,8 @@
 """Patroni's unit on this host: its end, and that it does not begin again while the disk hangs.
 
 The mark lies in memory. While it is there, systemd finds that Patroni may not start (ExecCondition), and what had been
-killed stays down. Nothing here touches a disk, but `release`.
+killed stays down. Then it has another name until Patroni is told to start, so that a sentry which ends in between finds
+what is left to be done. Nothing here touches a disk, but `release`.
 """
 
 from __future__ import annotations
@@ -38,6 +39,15 @@ class Unit:
     def is_held(self) -> bool:
         """Whether it was ended, and may not start."""
         return self.mark.exists()
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether it was ended, and has not been told to start since."""
+        return self.is_held or self._released.exists()
+
+    @property
+    def _released(self) -> Path:
+        return self.mark.with_name("released")
 
     def holds(self, pid: int) -> bool:
         """Whether a process is one of its own, or none at all."""
@@ -81,11 +91,12 @@ class Unit:
         Those who waited for the disk end first. As long as their cgroup is there, Linux 6.18 kills whatever systemd
         puts into it, for it was killed once (`kill_seq` in kernel/cgroup/cgroup.c).
         """
-        self._wait_for_the_end()
-        self.mark.unlink(missing_ok=True)
+        if self.is_held:
+            self._wait_for_the_end()
+            self.mark.replace(self._released)
         problem = _start()
-        if problem:
-            self.mark.touch()  # so that it is tried again
+        if not problem:
+            self._released.unlink(missing_ok=True)
         return problem
 
     def _wait_for_the_end(self) -> None:

@@ -43,7 +43,7 @@ class World:
 
     def __init__(self, etcd):
         self.etcd, self.now = etcd, 100.0
-        self.hangs = self.strays = self.is_held = False
+        self.hangs = self.strays = self.is_held = self.was_released = False
         self.is_stuck, self.last_moment = True, False
         self.fit = {True: frozenset({"pg2", "pg3"}), False: frozenset({"pg2", "pg3"})}
         self.problem = ""
@@ -61,13 +61,17 @@ class World:
         assert pid == 4711
         return not self.strays
 
+    @property
+    def is_ended(self):
+        return self.is_held or self.was_released
+
     def end(self):
         self.is_held = True
         self.done.append("end")
         return self.problem
 
     def release(self):
-        self.is_held = False
+        self.is_held = self.was_released = False
         self.done.append("release")
         return ""
 
@@ -240,6 +244,18 @@ def test_one_that_is_started_after_the_disk_came_back_lets_patroni_start(world):
     world.is_held = True
     world.pass_seconds(1)
     assert world.done == ["release"]
+
+
+def test_one_that_is_started_when_the_one_before_had_only_begun_with_that_starts_patroni(world):
+    world.was_released = True
+    world.pass_seconds(1)
+    assert world.done == ["release"]
+
+
+def test_if_the_disk_hangs_again_just_then_it_counts_from_the_begin(world):
+    world.was_released = world.hangs = True
+    world.pass_seconds(4)
+    assert (world.done, world.etcd[LEADER]) == ([], b"pg1")
 
 
 def test_etcd_of_this_host_is_asked_last():

@@ -110,7 +110,27 @@ def test_it_starts_again(patroni, monkeypatch, code, told):
     monkeypatch.setattr(unit, "complete", complete)
     assert patroni.release() == told
     # Where it did not, it is tried again.
-    assert patroni.is_held is bool(told)
+    assert patroni.is_ended is bool(told)
+    assert patroni.release() == told
+
+
+def test_a_sentry_that_ends_before_patroni_has_started_leaves_that_to_the_next_one(patroni, monkeypatch):
+    def die(_argv, *, seconds):
+        raise KeyboardInterrupt(seconds)
+
+    patroni.mark.touch()
+    (patroni.cgroup / "cgroup.procs").write_text("")
+    monkeypatch.setattr(unit, "complete", die)
+    with pytest.raises(KeyboardInterrupt):
+        patroni.release()
+    # It may start, and a disk that hangs again has to be seen to hang first.
+    assert (patroni.is_ended, patroni.is_held) == (True, False)
+    # Who lives there now is Patroni itself, perhaps: nobody is waited for.
+    (patroni.cgroup / "cgroup.procs").write_text(f"{os.getpid()}\n")
+    monkeypatch.setattr("time.sleep", lambda _seconds: pytest.fail("nobody ends"))
+    monkeypatch.setattr(unit, "complete", lambda _argv, **_seconds: type("Done", (), {"returncode": 0}))
+    assert patroni.release() == ""
+    assert not patroni.is_ended
 
 
 @pytest.mark.parametrize("ends", [True, False])
@@ -127,6 +147,7 @@ def test_those_who_waited_for_the_disk_end_first(patroni, monkeypatch, ends):
         assert waited
         return type("Done", (), {"returncode": 0, "stderr": "", "seconds": seconds})
 
+    patroni.mark.touch()
     monkeypatch.setattr(unit, "END_SECONDS", 0.02)
     monkeypatch.setattr(unit, "REMOVED_SECONDS", 0.0)
     monkeypatch.setattr("time.sleep", sleep)
