@@ -62,7 +62,8 @@ class SyncSet:
 class View:
     """What one member sees of the cluster, as etcd has told with its majority, and the standbys themselves.
 
-    `strays`: whether PostgreSQL runs where Patroni's unit does not hold it, so that nobody could prove its end.
+    `strays`: whether PostgreSQL runs where Patroni's unit does not hold it, so that nobody could prove its end; None
+    where that is not known.
     """
 
     member: str
@@ -70,7 +71,7 @@ class View:
     paused: bool
     sync: SyncSet
     fit: Collection[str]
-    strays: bool = False
+    strays: bool | None = False
 
 
 def objection(view: View) -> str:
@@ -81,6 +82,8 @@ def objection(view: View) -> str:
         return f"{view.leader} leads"
     if view.paused:
         return "Patroni is paused"
+    if view.strays is None:
+        return "it is not known whether PostgreSQL runs in patroni.service: the disk has hung since the sentry started"
     if view.strays:
         return "PostgreSQL runs outside of patroni.service"
     if view.sync.leader != view.member or not view.sync.standbys:

@@ -6,6 +6,7 @@
 Once in a second it writes a few bytes where PostgreSQL keeps its data and its WAL, and has them written to the disk.
 Each write that came back is told, with whatever error: a disk that refuses does not hang. Where no PostgreSQL runs,
 nothing is written, and that is told as well: nobody waits for that disk, and an operator may want to unmount it.
+The postmaster's number is told before each write, for the first one may never come back.
 """
 
 from __future__ import annotations
@@ -25,13 +26,18 @@ SECONDS = 1.0  # from one round to the next
 # PostgreSQL's own backups and pg_rewind pass over files of this name, and so do pgBackRest and Barman.
 NAME = "pgsql_tmp_matriarch_sentry"
 STUCK = "D"  # in /proc: waits in the kernel, and no signal wakes it
+PIPE_BYTES = 65536  # all that a pipe holds, so that no line is cut
 
 
 class Probe:
-    """The child process, and what it tells. One that died is made anew, where its end can be seen."""
+    """The child process, and what it tells. One that died is made anew, where its end can be seen.
+
+    `postmaster` is the number that was told last, 0 where none runs, and None before anything was told.
+    """
 
     def __init__(self, data: Path, user: str) -> None:
         self._data, self._user = data, pwd.getpwnam(user)
+        self.postmaster: int | None = None
         self._start()
 
     def _start(self) -> None:
@@ -42,18 +48,29 @@ class Probe:
             _be_child(self._data, child_end, self._user)
         os.close(child_end)
 
-    def wait(self, seconds: float) -> list[int]:
-        """What it told within that time, as soon as it tells anything: the postmaster's number each time, or 0."""
+    def wait(self, seconds: float) -> bool:
+        """Whether a write has come back within that time, as soon as one has."""
+        deadline = time.monotonic() + seconds
+        while not (has_returned := self._hear(max(0.0, deadline - time.monotonic()))):
+            if time.monotonic() >= deadline:
+                break
+        return has_returned
+
+    def _hear(self, seconds: float) -> bool:
+        """Whether what it tells next is, among others, that a write has come back."""
         ready, _writable, _other = select.select([self._end], [], [], seconds)
         if not ready:
-            return []
-        said = os.read(self._end, 4096)
+            return False
+        said = os.read(self._end, PIPE_BYTES)
         if not said:
             os.close(self._end)
             os.waitpid(self._pid, os.WNOHANG)  # the kernel may still be at its end
             time.sleep(seconds)
             self._start()
-        return [int(word) for word in said.split()]
+            return False
+        told = [tuple(map(int, line.split())) for line in said.splitlines()]
+        self.postmaster = told[-1][0]
+        return any(has_returned for _postmaster, has_returned in told)
 
     @property
     def is_stuck(self) -> bool:
@@ -81,22 +98,24 @@ def _be_child(data: Path, told: int, user: pwd.struct_passwd) -> None:
             os.setuid(user.pw_uid)
         os.chdir("/")
         while True:
-            for postmaster in rounds(data):
-                os.write(told, b"%d\n" % postmaster)
+            for line in rounds(data):
+                os.write(told, b"%d %d\n" % line)
             time.sleep(SECONDS)
     finally:  # nothing of the parent's is to be undone here, and nothing to be said
         os._exit(1)
 
 
-def rounds(data: Path) -> Iterator[int]:
-    """Write once to each disk; the postmaster's number after each one, 0 where none runs."""
+def rounds(data: Path) -> Iterator[tuple[int, bool]]:
+    """Write once to each disk: the postmaster's number, 0 where none runs, and whether a write has come back.
+
+    Where none runs there is nothing to wait for.
+    """
     postmaster = running(data)
+    yield postmaster, not postmaster
     for folder in folders(data) if postmaster else ():
         with suppress(OSError):  # full, read-only or broken: it has answered
             touch(folder / NAME)
-        yield postmaster
-    if not postmaster:
-        yield 0
+        yield postmaster, True
 
 
 def running(data: Path) -> int:

@@ -41,12 +41,15 @@ USER = "postgres"
 
 
 class Probing(Protocol):
-    """What tells of writes that came back."""
+    """What tells of writes that came back, and of the postmaster that runs (0: none; None: it has not told yet)."""
 
     @property
     def is_stuck(self) -> bool: ...
 
-    def wait(self, seconds: float) -> list[int]: ...
+    @property
+    def postmaster(self) -> int | None: ...
+
+    def wait(self, seconds: float) -> bool: ...
 
 
 class Ending(Protocol):
@@ -100,16 +103,15 @@ class Watch:
         self._fit, self._clock = fit, clock
         self._still = Stillness(clock())
         self._practice, self._tries = Every(CALM_SECONDS), Every(AGAIN_SECONDS)
-        self._postmaster = 0
         self._said = ""
         self._is_over = False
 
     def turn(self) -> None:
         """Look once, and do what is to be done."""
-        told = self._probe.wait(TICK_SECONDS)
-        self._still = self._still.after(self._clock(), bool(told), self._probe.is_stuck)
-        if told:
-            self._well(told[-1])
+        has_returned = self._probe.wait(TICK_SECONDS)
+        self._still = self._still.after(self._clock(), has_returned, self._probe.is_stuck)
+        if has_returned:
+            self._well()
         elif self._is_hung and not self._is_over and self._tries.is_due(self._clock()):
             self._hung()
 
@@ -117,8 +119,7 @@ class Watch:
     def _is_hung(self) -> bool:
         return self._unit.is_held or self._still.seconds >= self._settings.hung_seconds
 
-    def _well(self, postmaster: int) -> None:
-        self._postmaster = postmaster
+    def _well(self) -> None:
         if self._unit.is_ended:
             problem = self._unit.release()
             self._say(f"the disk writes again, and Patroni {f'cannot start: {problem}' if problem else 'starts'}")
@@ -137,9 +138,9 @@ class Watch:
         if standing is None or why:
             self._is_over = self._unit.is_held and standing is not None and standing.leads != self._settings.member
             self._say(f"{self._trouble}, and nothing is done: {why}")
-        elif told := self._probe.wait(0):  # at the last moment
+        elif self._probe.wait(0):  # at the last moment
             self._still = Stillness(self._clock())
-            self._well(told[-1])
+            self._well()
         else:
             self._say(f"{self._trouble}: ending PostgreSQL")
             self._say(self._fence(standing))
@@ -155,10 +156,18 @@ class Watch:
         except RemoteError as error:
             return None, f"etcd does not tell who leads: {error}"
         leads = standing.leads == self._settings.member
-        strays = leads and bool(self._postmaster) and not self._unit.holds(self._postmaster)
+        strays = self._strays if leads else False
         fit = self._fit(not self._unit.is_held) if leads else frozenset()
         view = View(self._settings.member, standing.leads, standing.paused, standing.sync_set, fit, strays)
         return standing, objection(view)
+
+    @property
+    def _strays(self) -> bool | None:
+        """Whether PostgreSQL runs where the unit does not hold it. What was ended before had been found there."""
+        postmaster = self._probe.postmaster
+        if postmaster is None:
+            return False if self._unit.is_held else None
+        return bool(postmaster) and not self._unit.holds(postmaster)
 
     def _fence(self, standing: Standing) -> str:
         """Tells how it went; whatever failed is tried again while the lease lives."""

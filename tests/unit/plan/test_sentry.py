@@ -33,6 +33,7 @@ def test_a_leader_whose_standbys_are_there_may():
         ({"leader": "pg2"}, "pg2 leads"),
         ({"paused": True}, "Patroni is paused"),
         ({"strays": True}, "PostgreSQL runs outside of patroni.service"),
+        ({"strays": None}, "it is not known whether PostgreSQL runs in patroni.service"),
         ({"sync": SyncSet()}, "no standby is known to have everything"),
         ({"sync": SyncSet("pg1")}, "no standby is known to have everything"),
         ({"sync": replace(QUORUM, leader="pg2")}, "no standby is known to have everything"),

@@ -27,13 +27,13 @@ def written(data):
 
 
 def test_one_file_on_each_disk(data):
-    assert list(rounds(data)) == [4711]
+    assert list(rounds(data)) == [(4711, False), (4711, True)]
     assert written(data) == [f"pg_wal/{NAME}"]
 
 
 def test_wal_on_a_disk_of_its_own(data, monkeypatch):
     monkeypatch.setattr(probing, "folders", lambda data: [data / "pg_wal", data])
-    assert list(rounds(data)) == [4711, 4711]
+    assert list(rounds(data)) == [(4711, False), (4711, True), (4711, True)]
     assert written(data) == [f"pg_wal/{NAME}", NAME]
 
 
@@ -42,7 +42,7 @@ def test_where_no_postgresql_runs_nothing_is_written(data, text):
     (data / "postmaster.pid").unlink()
     if text is not None:
         (data / "postmaster.pid").write_text(text)
-    assert list(rounds(data)) == [0]
+    assert list(rounds(data)) == [(0, True)]
     assert written(data) == []
 
 
@@ -51,7 +51,7 @@ def test_a_disk_that_refuses_has_answered(data, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(probing, "touch", full)
-    assert list(rounds(data)) == [4711]
+    assert list(rounds(data)) == [(4711, False), (4711, True)]
 
 
 def test_the_file_does_not_grow(data):
@@ -64,14 +64,38 @@ def test_the_child_tells_and_is_made_anew(data, monkeypatch):
     monkeypatch.setattr(probing, "SECONDS", 0.01)
     probe = Probe(data, getpass.getuser())
     try:
-        assert probe.wait(10)[-1] == 4711
+        assert probe.wait(10)
+        assert probe.postmaster == 4711
         first = probe._pid
         os.kill(first, signal.SIGKILL)
         deadline = time.monotonic() + 10
         while probe._pid == first and time.monotonic() < deadline:
             probe.wait(0.01)
         assert probe._pid != first
-        assert probe.wait(10)[-1] == 4711
+        assert probe.wait(10)
+    finally:
+        probe.end()
+
+
+def test_whose_first_write_hangs_has_told_the_postmaster(data, monkeypatch):
+    monkeypatch.setattr(probing, "touch", lambda _path: time.sleep(60))
+    probe = Probe(data, getpass.getuser())
+    try:
+        assert probe.postmaster is None
+        deadline = time.monotonic() + 10
+        while probe.postmaster is None and time.monotonic() < deadline:
+            assert not probe.wait(0.1)
+        assert probe.postmaster == 4711
+    finally:
+        probe.end()
+
+
+def test_what_is_told_first_does_not_end_the_wait_for_a_write(data, monkeypatch):
+    """Or a disk that is well would be taken for one that hangs, where that was so before."""
+    monkeypatch.setattr(probing, "touch", lambda _path: time.sleep(0.3))
+    probe = Probe(data, getpass.getuser())
+    try:
+        assert probe.wait(10)
     finally:
         probe.end()
 

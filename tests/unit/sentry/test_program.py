@@ -45,17 +45,19 @@ class World:
         self.etcd, self.now = etcd, 100.0
         self.hangs = self.strays = self.is_held = self.was_released = False
         self.is_stuck, self.last_moment = True, False
+        self.postmaster: int | None = 4711
         self.fit = {True: frozenset({"pg2", "pg3"}), False: frozenset({"pg2", "pg3"})}
         self.problem = ""
         self.done: list[str] = []
-        store = SentryStore([EtcdKeys(JsonHttp(url)) for url in etcd.urls], "shop")
-        self.watch = program.Watch(SETTINGS, store, self, self, self.fit.__getitem__, lambda: self.now)
+        self.watch = self.watch_made()
+
+    def watch_made(self):
+        store = SentryStore([EtcdKeys(JsonHttp(url)) for url in self.etcd.urls], "shop")
+        return program.Watch(SETTINGS, store, self, self, self.fit.__getitem__, lambda: self.now)
 
     def wait(self, seconds):
         self.now += seconds
-        if seconds == 0:
-            return [4711] if self.last_moment else []
-        return [] if self.hangs else [4711]
+        return self.last_moment if seconds == 0 else not self.hangs
 
     def holds(self, pid):
         assert pid == 4711
@@ -184,6 +186,37 @@ def test_a_postgresql_that_lives_elsewhere_is_left_alone(world):
     world.strays = world.hangs = True
     world.pass_seconds(60)
     assert world.done == []
+
+
+def started_anew(world):
+    """On a disk that hangs already."""
+    world.hangs = True
+    world.watch = world.watch_made()
+
+
+def test_one_that_is_started_while_the_disk_hangs_acts_as_any_other(world):
+    started_anew(world)
+    world.pass_seconds(6)
+    assert (world.done, LEADER in world.etcd) == (["end"], False)
+
+
+def test_one_that_is_started_while_the_disk_hangs_leaves_strays_alone(world):
+    world.strays = True
+    started_anew(world)
+    world.pass_seconds(60)
+    assert world.done == []
+
+
+def test_where_nobody_knows_which_postgresql_runs_nothing_is_done(world, capfd):
+    """Unless it was ended by one that knew."""
+    world.postmaster = None
+    started_anew(world)
+    world.pass_seconds(60)
+    assert (world.done, LEADER in world.etcd) == ([], True)
+    assert "it is not known whether PostgreSQL runs in patroni.service" in capfd.readouterr().out
+    world.is_held = True
+    world.pass_seconds(2)
+    assert (world.done, LEADER in world.etcd) == (["end"], False)
 
 
 def test_without_etcd_nothing_is_done(world):
