@@ -29,7 +29,8 @@ options:
     description:
       - The server in it.
       - Without one, O(state=ready) is meant for each that this module has drained and nobody has brought back. What
-        somebody has drained by hand stays as it is.
+        somebody has drained by hand stays as it is. An HAProxy that does not answer is warned of, and no failure; for
+        one that is down has nothing drained, and the timers wait for one that hangs.
     type: str
   state:
     description: V(drained) or V(ready), in which the checks alone decide. To be V(drained), a server needs a name.
@@ -82,7 +83,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import dead_man
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.haproxy import HaproxySocket
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, Refused
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, Refused, RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proxy import (
     HaproxyServer,
     undrain_command,
@@ -139,13 +140,14 @@ def run(params: dict[str, Any], check: bool) -> dict[str, Any]:
 def bring_back(haproxy: HaproxySocket, backend: str, check: bool) -> dict[str, Any]:
     """Let all serve again that an operation has drained which did not come to its end.
 
-    Their timers tell: the status hides that a server is drained while it is down as well.
+    Their timers tell: the status hides that a server is drained while it is down as well. They also do it where HAProxy
+    does not answer now, so that this keeps nobody from an operation that can do without it.
     """
-    left = [
-        each.name
-        for each in haproxy.servers()
-        if each.backend == backend and dead_man.is_armed(undrain_unit(each.name))
-    ]
+    try:
+        servers = haproxy.servers()
+    except RemoteError as error:
+        return {"changed": False, "brought_back": [], "warnings": [f"Nobody was brought back: {error}"]}
+    left = [each.name for each in servers if each.backend == backend and dead_man.is_armed(undrain_unit(each.name))]
     for name in left if not check else ():
         haproxy.set_state(backend, name, "ready")
         dead_man.disarm(undrain_unit(name))
@@ -162,6 +164,8 @@ def main() -> None:
         answer = run(module.params, module.check_mode)
     except MatriarchError as error:
         module.fail_json(msg=str(error), **error.details)
+    for warning in answer.pop("warnings", []):
+        module.warn(warning)
     module.exit_json(**answer)
 
 

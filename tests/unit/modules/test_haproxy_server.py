@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import Refused
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import Refused, RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.modules.haproxy_server import ARGUMENTS, run
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.haproxy import FakeHaproxy, UnixServer
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.systemd import FakeSystemd
@@ -84,3 +84,13 @@ class TestWhatWasLeft:
         asked(server="pg2", state="drained")
         assert asked(check=True, state="ready")["brought_back"] == ["pg2"]
         assert (haproxy.servers["replicas", "pg2"].state, systemd.armed) == ("drain", {TIMER})
+
+    def test_a_haproxy_that_does_not_run_keeps_nobody_from_anything(self, host, tmp_path):
+        _haproxy, _systemd, asked = host
+        answer = asked(state="ready", socket=str(tmp_path / "nobody"))
+        assert (answer["changed"], answer["brought_back"]) == (False, [])
+        assert answer["warnings"][0].startswith("Nobody was brought back: 'show stat")
+
+    def test_one_server_is_not_brought_back_without_haproxy(self, host, tmp_path):
+        with pytest.raises(RemoteError):
+            host[2](server="pg2", state="ready", socket=str(tmp_path / "nobody"))
