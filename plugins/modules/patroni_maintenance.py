@@ -38,7 +38,8 @@ options:
   resume_after:
     description:
       - After how many seconds the pause ends by itself; 0 for never. Only with O(state=paused).
-      - A transient timer of systemd on this host, which calls C(patronictl resume). A reboot of the host ends it.
+      - A transient timer of systemd on this host, which calls C(patronictl edit-config), and again while that fails, as
+        it does without a quorum of etcd. A reboot of the host ends it.
     type: float
     default: 0.0
   patronictl:
@@ -155,12 +156,15 @@ def why_not(voice: Voice, paused: bool) -> str:
 
 
 def resume_command(params: dict[str, Any]) -> list[str]:
-    """What the timer runs. Raises Refused where that is not there: a timer that cannot work helps nobody."""
+    """What the timer runs. Raises Refused where that is not there: a timer that cannot work helps nobody.
+
+    Not `patronictl resume`, which fails where somebody else has ended the pause before.
+    """
     ctl = params["patronictl"] or next((place for place in PLACES if Path(place).exists()), PLACES[-1])
     for path in (ctl, params["patronictl_config"]):
         if not Path(path).exists():
             raise Refused(f"{path} is not on this host, and 'resume_after' needs it. Next: run this on a member")
-    return [ctl, "-c", params["patronictl_config"], "resume", "--wait"]
+    return [ctl, "-c", params["patronictl_config"], "edit-config", "--force", "--quiet", "--set", "pause=null"]
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A transient timer of systemd that does something unless it is stopped in time: a dead man's switch.
 
-It outlives whoever armed it, and needs nobody: not the control node, not the network. systemd 252 and newer.
+It outlives whoever armed it, and needs nobody: not the control node, not the network. Where its command fails, it is
+tried again: what it speaks to may be away at that moment. systemd 252 and newer.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.command import (
     READING,
@@ -20,16 +22,24 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import 
 UNIT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:@-]*")
 """Names that mean one unit and nothing else; systemctl would take `*` and `?` for a pattern."""
 
-INACTIVE = 3  # exit codes of systemctl is-active: LSB's "program is not running"
-UNKNOWN = 4  # "no such unit"
 NOT_LOADED = 5  # exit code of systemctl stop for a unit that does not exist (any more)
 
+# Of the service: an hour at least, and longer where the command itself takes its time to fail. systemd.service(5).
+TRIED_AGAIN = {
+    "Restart": "on-failure",
+    "RestartSec": "5s",
+    "StartLimitIntervalSec": "1d",
+    "StartLimitBurst": "1000",
+}
 
-def arm(unit: str, seconds: float, command: list[str]) -> None:
+
+def arm(unit: str, seconds: float, command: list[str], done: Sequence[int] = (0,)) -> None:
     """Have systemd run *command* after so many seconds. Armed already, it is armed anew: the time starts again.
 
-    Between the old timer and the new one there is none for some hundredths of a second. A timer that fires is gone
-    afterwards, and so is its service, even when the command fails. Raises RemoteError.
+    *done* are the exit codes that say that nothing is left to do.
+    Between the old timer and the new one there is none for some hundredths of a second. A command that ends with an
+    error is run again, so it has to be one that does no harm when it is run twice. Timer and service are gone
+    afterwards. Raises RemoteError.
     """
     disarm(unit)
     _systemd(
@@ -40,6 +50,8 @@ def arm(unit: str, seconds: float, command: list[str]) -> None:
             f"--unit={unit}",
             f"--on-active={round(seconds * 1000)}ms",
             "--timer-property=AccuracySec=100ms",
+            *(f"--property={name}={value}" for name, value in TRIED_AGAIN.items()),
+            f"--property=SuccessExitStatus={' '.join(map(str, done))}",
             "--",
             *command,
         ],
@@ -54,13 +66,20 @@ def disarm(unit: str) -> None:
 
 
 def is_armed(unit: str) -> bool:
-    """Whether the timer runs. Raises RemoteError."""
-    command = ["systemctl", "is-active", "--quiet", f"{_checked(unit)}.timer"]
-    return _systemd(command, f"looking for {unit}", accepted=(0, INACTIVE, UNKNOWN)) == 0
+    """Whether the timer runs, or its command does, or is to be run again. Raises RemoteError.
+
+    systemctl is-active says no of a service that waits for its next attempt.
+    """
+    name = _checked(unit)
+    told = _systemd(
+        ["systemctl", "show", "--property=ActiveState", f"{name}.timer", f"{name}.service"], f"looking for {unit}"
+    )
+    states = {line.partition("=")[2] for line in told.splitlines() if line}
+    return bool(states - {"inactive", "failed"})
 
 
-def _systemd(command: list[str], asked: str, accepted: tuple[int, ...] = (0,)) -> int:
-    """The exit code, when it is one of the accepted."""
+def _systemd(command: list[str], asked: str, accepted: tuple[int, ...] = (0,)) -> str:
+    """What it prints, when its exit code is one of the accepted."""
     try:
         done = complete(command, seconds=READING)
     except (CommandError, OSError, ValueError) as error:
@@ -68,7 +87,7 @@ def _systemd(command: list[str], asked: str, accepted: tuple[int, ...] = (0,)) -
     if done.returncode not in accepted:
         reason = f"{command[0]} ended with exit code {done.returncode}: {done.stderr.strip()}"
         raise RemoteError(f"{asked}: {reason}", reason=reason)
-    return done.returncode
+    return done.stdout
 
 
 def _checked(unit: str) -> str:

@@ -45,7 +45,7 @@ def refuse(means: Means) -> None:
 def inject(fault: str, means: Means, heal_after: float) -> None:
     """Put it in and see it act. Raises MatriarchError; what was put in is undone then."""
     if means.heal:
-        dead_man.arm(TIMER, heal_after, list(means.heal))
+        dead_man.arm(TIMER, heal_after, list(means.heal), means.healed)
     Note(fault, means.heal, means.healed).write(NOTE)
     try:
         _told(means.inject, (0,))

@@ -48,6 +48,21 @@ def test_disarming_also_ends_a_command_that_runs_just_now(systemd):
     assert not (systemd.path / "a.service").exists()
 
 
+def test_a_command_that_fails_is_tried_again(systemd):
+    dead_man.arm("a", 5, ["false"], (0, 3))
+    (called,) = systemd.calls("systemd-run")
+    told = {"--property=Restart=on-failure", "--property=RestartSec=5s", "--property=SuccessExitStatus=0 3"}
+    assert told < set(called[: called.index("--")])
+
+
+@pytest.mark.parametrize(
+    ("state", "armed"), [("", True), ("activating", True), ("deactivating", True), ("failed", False)]
+)
+def test_one_that_runs_or_is_to_be_run_again_is_armed_without_its_timer(systemd, state, armed):
+    (systemd.path / "a.service").write_text(state)
+    assert dead_man.is_armed("a") is armed
+
+
 def test_disarming_what_is_not_armed_is_no_error(systemd):
     dead_man.disarm("a")
     assert systemd.calls("systemctl") == [["stop", "a.timer", "a.service"]]

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, The Matriarch authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""systemctl and systemd-run in a directory of their own; a timer that is armed is a file there."""
+"""systemctl and systemd-run in a directory of their own; a unit that is not inactive is a file there.
+
+The file of a timer that is armed is empty; one that a test makes may have the unit's state in it.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ here = pathlib.Path(__file__).parent
 name, arguments = pathlib.Path(__file__).name, sys.argv[1:]
 with (here / "calls").open("a") as calls:
     calls.write(json.dumps([name, *arguments]) + "\\n")
+def state(unit):
+    return (unit.read_text() or "active") if unit.exists() else "inactive"
 refusal = here / "refuses"
 if refusal.exists() and refusal.read_text() == name:
     sys.exit("Failed: Unit is masked.")
@@ -23,8 +28,8 @@ if name == "systemd-run":
     if (here / (unit + ".timer")).exists():
         sys.exit("Failed to start transient timer unit: Unit " + unit + ".timer was already loaded.")
     (here / (unit + ".timer")).touch()
-elif arguments[0] == "is-active":
-    sys.exit(0 if (here / arguments[-1]).exists() else 4)
+elif arguments[:2] == ["show", "--property=ActiveState"]:
+    print("\\n\\n".join("ActiveState=" + state(here / unit) for unit in arguments[2:]))
 elif arguments[0] == "stop":
     missing = [each for each in arguments[1:] if not (here / each).exists()]
     for each in arguments[1:]:

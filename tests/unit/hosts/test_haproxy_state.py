@@ -83,6 +83,15 @@ def test_sessions_that_were_made_to_wait_are_admitted(haproxy, capsys):
     assert capsys.readouterr().out.strip() == ""
 
 
-def test_a_server_that_is_not_there_is_told_to_the_journal(haproxy, capsys):
-    state.ready("replicas/pg9")
-    assert capsys.readouterr().out.strip() == "No such server."
+def test_a_refusal_is_a_failure_in_haproxys_words(haproxy):
+    """systemd tries again what fails, and writes it to the journal."""
+    with pytest.raises(SystemExit) as ended:
+        state.ready("replicas/pg9")
+    assert ended.value.code == "No such server."
+
+
+def test_a_socket_that_is_closed_without_an_answer_is_a_failure(monkeypatch):
+    monkeypatch.setattr(state, "ask", lambda command: b"")
+    with pytest.raises(SystemExit) as ended:
+        state.admit("rw", "2000")
+    assert ended.value.code == "HAProxy gave no answer"

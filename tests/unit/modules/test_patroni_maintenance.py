@@ -101,7 +101,8 @@ def test_a_pause_with_an_end_has_a_timer_and_going_on_takes_it_away(
     paused = run_module(patroni_maintenance, state="paused", **timer, **asked)
     assert systemd.armed == {"matriarch-end-of-maintenance"}
     armed = [json.loads(line) for line in (tmp_path / "calls").read_text(encoding="utf-8").splitlines()][-1]
-    assert armed[-5:] == [str(ctl), "-c", str(config), "resume", "--wait"]
+    ends = [str(ctl), "-c", str(config), "edit-config", "--force", "--quiet", "--set", "pause=null"]
+    assert armed[armed.index("--") + 1 :] == ends
     assert "--on-active=90000ms" in armed
     assert run_module(patroni_maintenance, state="paused", **asked)["changed"] is False
     assert systemd.armed == {"matriarch-end-of-maintenance"}
