@@ -206,6 +206,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.arguments impo
     CONNECTION_REQUIRED_BY,
     patroni_clients,
 )
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.held_request import Unsent
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import first_answer
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni import PatroniClient, restart_wish
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
@@ -293,7 +294,7 @@ class Patient:
                 return held.answer.result().said
             return own.restart(only_pending=pending, timeout=limit, seconds=params["wait_timeout"]).said
         except RemoteError as error:
-            if error.details.get("status") in NOT_RESTARTED:
+            if isinstance(error, Unsent) or error.details.get("status") in NOT_RESTARTED:
                 raise
             return error.reason
 

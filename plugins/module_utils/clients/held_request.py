@@ -6,12 +6,17 @@
 from __future__ import annotations
 
 import json
+import select
 from http.client import HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.wire import Identity
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import Accepted
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
+
+
+class Unsent(RemoteError):
+    """The server was not asked, for it had hung up before."""
 
 
 class HeldRequest:
@@ -23,13 +28,23 @@ class HeldRequest:
         try:
             place = urlsplit(url)
             self._connection = HTTPSConnection(place.hostname or "", place.port, context=context, timeout=5)
+        except ValueError as error:
+            raise self._failure(str(error)) from error
+        self.connect()
+
+    def connect(self) -> None:
+        """Open the connection anew: a server that was restarted since has hung up."""
+        try:
+            self._connection.close()
             self._connection.connect()
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise self._failure(str(error) or type(error).__name__) from error
 
     def send(self) -> Accepted:
-        """Send it and wait for the answer."""
+        """Send it over the open connection and wait for the answer. Raises Unsent where nothing was sent."""
         try:
+            if self._has_been_closed():
+                raise self._failure("it hung up before it was asked", kind=Unsent)
             self._connection.sock.settimeout(self._seconds)
             self._connection.request("POST", self._path, self._body, {"Content-Type": "application/json"})
             answer = self._connection.getresponse()
@@ -42,5 +57,11 @@ class HeldRequest:
             raise self._failure(f"HTTP {answer.status}: {said}", status=answer.status, answer=said)
         return Accepted(answer.status, said)
 
-    def _failure(self, reason: str, **details: object) -> RemoteError:
-        return RemoteError(f"POST {self._path} on {self._url}: {reason}", url=self._url, reason=reason, **details)
+    def _has_been_closed(self) -> bool:
+        """Whether the server has ended the connection; asks nobody but this host's kernel."""
+        poll = select.poll()
+        poll.register(self._connection.sock, select.POLLRDHUP)
+        return bool(poll.poll(0))
+
+    def _failure(self, reason: str, kind: type[RemoteError] = RemoteError, **details: object) -> RemoteError:
+        return kind(f"POST {self._path} on {self._url}: {reason}", url=self._url, reason=reason, **details)

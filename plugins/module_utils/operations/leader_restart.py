@@ -4,8 +4,8 @@
 """Restart the leader where it is, while the poolers hold their clients.
 
 The order:
-1. Before the clock starts: a checkpoint, so that the stop has little to write; every pooler's dead man's timer is
-   armed; all connections are open.
+1. Before the clock starts: a checkpoint, so that the stop has little to write; all connections are open, that to
+   Patroni since just now; every pooler's dead man's timer is armed.
 2. Hold: PAUSE on every pooler at once. One that does not come to rest in time ends the attempt; nothing has happened.
 3. Patroni restarts its PostgreSQL. Its answer comes a second or more after the fact, so PostgreSQL itself is watched.
 4. HAProxy is told what its checks would find a moment later, and a standby is waited for that commits can wait for.
@@ -104,12 +104,14 @@ class LeaderRestart:
     def run(self) -> Future[Accepted]:
         """Restart it, and return when clients are let go: Patroni may still have to answer.
 
-        Raises Refused where a pooler did not come to rest, RemoteError where an agent failed before Patroni was asked.
+        Raises Refused where a pooler did not come to rest, RemoteError where an agent failed before Patroni was asked,
+        or Patroni does not listen.
         """
         try:
             with self.phases.phase("checkpoint"):
                 self.crew.ask(self.leader, "checkpoint", seconds=LONGEST_CHECKPOINT)
             with self.phases.phase("prepare"):
+                self.request.connect()  # anew: Patroni may have been restarted during the checkpoint
                 self.holding.arm()
                 since = self.crew.ask(self.leader, "started")
             with self.holding.held():

@@ -5,7 +5,7 @@
 
 The order, and why it is fast and safe:
 1. Before the clock starts: checkpoints on both members, so that the stop has little to write; readers move away from
-   the candidate; every pooler's dead man's timer is armed; all connections are open.
+   the candidate; all connections are open, that to Patroni since just now; every pooler's dead man's timer is armed.
 2. Hold: PAUSE on every pooler at once. One that does not come to rest in time ends the attempt; nothing has happened.
 3. Flush: the candidate has all that the leader wrote.
 4. Patroni hands over. Its answer is read, but the candidate itself is watched: it says first that it is writable.
@@ -23,7 +23,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.held_request import HeldRequest
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.held_request import HeldRequest, Unsent
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import Accepted
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
     DeadlineExceeded,
@@ -93,6 +93,7 @@ class Switchover:
         with self.phases.phase("prepare"):
             if all(crew.ask_all(self.proxies, "drain", member=plan.candidate).values()):
                 self.holding.pools = ["rw"]  # the readers have gone to another replica already
+            self.request.connect()  # anew: Patroni may have been restarted during the checkpoints
             self.holding.arm()
             if self.way.hasten:
                 lasting = self.way.drain_seconds + self.way.hold_seconds
@@ -133,24 +134,29 @@ class Switchover:
         """
         try:
             with self.phases.phase("stop"):
-                has_stopped = self._await_candidate("await_cut_off", answer)
-            if has_stopped:
-                self._repoint()  # the others have nobody to stream from now, and need not wait for the promotion
+                has_stopped = self._await_candidate("await_cut_off", answer, gives_up=has_failed)
+            if not has_stopped:
+                return
+            self._repoint()  # the others have nobody to stream from now, and need not wait for the promotion
             with self.phases.phase("promote"):
-                self.is_led = self._await_candidate("await_writable", answer)
+                self.is_led = self._await_candidate("await_writable", answer)  # whatever Patroni says by now
             if self.is_led:
                 self._bring_clients()
         except (RemoteError, DeadlineExceeded) as error:
             self.warnings.append(str(error))
 
-    def _await_candidate(self, state: str, answer: Future[Accepted]) -> bool:
+    def _await_candidate(
+        self, state: str, answer: Future[Accepted], gives_up: Callable[[Future[Accepted]], bool] = lambda _answer: False
+    ) -> bool:
         """True when the candidate has come to that state, False when clients cannot be held until it does."""
         while self.crew.of([self.plan.candidate]) and self.holding.seconds_left > 0:
+            is_in_vain = gives_up(answer)  # asked first, so that what the candidate shows is the newer word
             with suppress(DeadlineExceeded):
                 self.crew.ask(self.plan.candidate, state, patience=WATCH)
                 return True
-            if answer.done():
-                raise_if_refused(answer)
+            raise_if_refused(answer)
+            if is_in_vain:
+                return False
         return False
 
     def _bring_clients(self) -> None:
@@ -230,21 +236,31 @@ class Switchover:
 
 
 def raise_if_refused(answer: Future[Accepted]) -> None:
-    """Raise Refused with Patroni's words where it refused (HTTP 4xx), and so began nothing."""
+    """Raise Refused with Patroni's words where it refused (HTTP 4xx), or was not asked, and so began nothing."""
     error = answer.exception() if answer.done() else None
     status = error.details.get("status") if isinstance(error, RemoteError) else None
-    if isinstance(status, int) and 400 <= status < 500:
+    if isinstance(error, Unsent) or (isinstance(status, int) and 400 <= status < 500):
         raise Refused(f"Nothing was changed. {error}. Next: ansible-playbook status.yml") from error
 
 
 def was_denied(answer: Future[Accepted]) -> bool:
-    """Whether Patroni has said that leadership stays.
+    """Whether Patroni has said that leadership stays, or was not asked to change it.
 
     Neither HTTP 200 says so, nor HTTP 503 "status unknown" (Patroni's `poll_failover_result`), nor silence.
     """
     error = answer.exception() if answer.done() else None
     details = error.details if isinstance(error, RemoteError) else {}
-    return "status" in details and "unknown" not in str(details.get("answer"))
+    return isinstance(error, Unsent) or ("status" in details and "unknown" not in str(details.get("answer")))
+
+
+def has_failed(answer: Future[Accepted]) -> bool:
+    """Whether Patroni has denied it, or has hung up on it.
+
+    What it may still do of the latter it does after a start of its own, and so not while clients can be held.
+    """
+    error = answer.exception() if answer.done() else None
+    details = error.details if isinstance(error, RemoteError) else {}
+    return error is not None and "unknown" not in str(details.get("answer"))
 
 
 def words_of(answer: Future[Accepted]) -> str:

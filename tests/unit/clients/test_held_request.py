@@ -3,11 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import queue
 import socket
 import threading
+from contextlib import suppress
 
 import pytest
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.held_request import HeldRequest
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.held_request import HeldRequest, Unsent
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import Accepted
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, RemoteError
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.authority import Authority
@@ -81,6 +83,40 @@ def test_who_hangs_up_without_an_answer_has_no_status(serve, identity):
     with pytest.raises(RemoteError, match=r"^POST /switchover on https://") as caught:
         held(serve(hang_up), identity).send()
     assert "status" not in caught.value.details
+
+
+@pytest.fixture
+def hanging_up(identity):
+    """Its address, and what ends the connection that was made first."""
+    accepted: queue.Queue[socket.socket] = queue.Queue()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet():
+            with suppress(OSError):  # in the end nobody comes any more
+                while True:
+                    plain = listener.accept()[0]
+                    accepted.put(identity.server_context().wrap_socket(plain, server_side=True))
+
+        threading.Thread(target=greet, daemon=True).start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}", lambda: accepted.get(timeout=LONG).close()
+
+
+def test_who_has_hung_up_before_is_not_asked(hanging_up, identity):
+    url, hang_up = hanging_up
+    request = HeldRequest(url, "/switchover", BODY, identity, LONG)
+    hang_up()
+    with pytest.raises(Unsent, match="it hung up before it was asked"):
+        request.send()
+
+
+def test_a_connection_that_was_made_anew_is_open(hanging_up, identity):
+    url, hang_up = hanging_up
+    request = HeldRequest(url, "/switchover", BODY, identity, seconds=0.05)
+    hang_up()
+    request.connect()
+    with pytest.raises(RemoteError, match="timed out") as caught:
+        request.send()
+    assert caught.type is RemoteError
 
 
 def test_garbage_is_no_answer(identity):

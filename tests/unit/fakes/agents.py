@@ -53,10 +53,11 @@ class FakeHost:
 
 
 class FakeAgents:
-    """One on every host of `hosts`; `channel` stands in for Channel, `send` for a HeldRequest's.
+    """One on every host of `hosts`; `channel` stands in for Channel, `connect` and `send` for a HeldRequest's.
 
-    `asked` are (host, duty), and ("patroni", `request`) for the request. `faults` are for a (host, duty): a value to
-    answer, or an error to raise instead of doing it. `fails` is one at which the agent fails in the given way.
+    `asked` are (host, duty), and ("patroni", "connect") and ("patroni", `request`) for the request. `faults` are for a
+    (host, duty): a value to answer, or an error to raise instead of doing it. `fails` is one at which the agent fails
+    in the given way.
     """
 
     def __init__(self, *names: str) -> None:
@@ -78,6 +79,10 @@ class FakeAgents:
         if name in self.silent:
             raise RemoteError(f"connecting at the agent of {name} ({address}:{port}): refused", reason="refused")
         return FakeChannel(self, name)
+
+    def connect(self) -> None:
+        """Connect to Patroni."""
+        self.asked.append(("patroni", "connect"))
 
     def send(self) -> Accepted:
         """Ask Patroni."""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.held_request import Unsent
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import Accepted
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState, Member
@@ -123,6 +124,17 @@ def test_with_agents_clients_are_held_while_the_leader_restarts(
     else:
         assert (answer["changed"], answer["said"]) == (True, reply.body.decode())
         assert answer["phases"] == {"total_pause": 900.0}
+
+
+def test_a_restart_that_nobody_was_asked_for_is_not_waited_for(
+    shop: FakeShop, run_module: RunModule, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer: Future[Accepted] = Future()
+    answer.set_exception(Unsent("POST /restart on https://pg1:8008: it hung up before it was asked"))
+    monkeypatch.setattr(patroni_member, "restart_leader", lambda *_asked: Restarted(answer, {}, []))
+    wish = {"urls": shop.urls, "name": "pg1", "state": "restarted", "only_pending": False, "allow_leader": True}
+    told = run_module(patroni_member, **wish, agents={"pg1": "10.0.0.1"}, proxies=["pg1"], wait_timeout=5)
+    assert told["msg"] == str(answer.exception())
 
 
 def test_a_replica_restarts_without_holding_anybody(shop: FakeShop, run_module: RunModule) -> None:

@@ -22,7 +22,7 @@ from ansible_collections.matriarch.pgcluster.tests.unit.fakes.agents import Fake
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.patroni import member
 
 HOSTS = ("pg1", "pg2", "pg3")
-SENT = ("patroni", "restart")
+CONNECTED, SENT = ("patroni", "connect"), ("patroni", "restart")
 BODY = {"restart_pending": True}
 
 BEFORE = [("pg1", "checkpoint"), *((host, "arm") for host in HOSTS), ("pg1", "started"),
@@ -82,7 +82,7 @@ def expect(agents, restart, kind, **changed):
 def test_it_is_restarted_while_clients_are_held(agents, restart):
     done = restart()
     assert done.answer.result().said == "restarted successfully"
-    assert sorted(agents.asked) == sorted([*BEFORE, SENT, *MEANWHILE, *AFTER])
+    assert sorted(agents.asked) == sorted([*BEFORE, CONNECTED, SENT, *MEANWHILE, *AFTER])
     assert agents.left_behind() == {}
     assert not any(host.armed for host in agents.hosts.values())
     assert {host.routed for host in agents.hosts.values()} == {"pg1"}
@@ -96,7 +96,7 @@ def test_it_is_restarted_while_clients_are_held(agents, restart):
 
 def test_everything_has_its_order(agents, restart):
     restart()
-    order = ["checkpoint", "arm", "started", "hold", "restart", "await_restarted", "reopen",
+    order = ["checkpoint", "connect", "arm", "started", "hold", "restart", "await_restarted", "reopen",
              "await_synchronous_standby", "release", "disarm"]  # fmt: skip
     for before, after in itertools.pairwise(order):
         assert max(agents.times(before)) < min(agents.times(after)), f"{before} comes before {after}"

@@ -7,6 +7,7 @@ import itertools
 from typing import Any, cast
 
 import pytest
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.held_request import Unsent
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import Accepted
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
     DeadlineExceeded,
@@ -30,7 +31,7 @@ from ansible_collections.matriarch.pgcluster.tests.unit.fakes.agents import FLUS
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.patroni import member
 
 HOSTS = ("pg1", "pg2", "pg3")
-SENT = ("patroni", "switchover")
+CONNECTED, SENT = ("patroni", "connect"), ("patroni", "switchover")
 WAY = Way(hold_seconds=5.0, drain_seconds=1.0)
 SOON = Way(hold_seconds=0.02, drain_seconds=1.0)
 """For clusters in which the candidate is not writable while clients are held."""
@@ -136,7 +137,7 @@ def refusal(status, words):
 def test_leadership_changes_hands(agents):
     run = Run(agents)
     assert run() is NEW
-    assert sorted(agents.asked) == sorted([*BEFORE, SENT, *MEANWHILE, ("pg3", "follow"), *QUIETLY])
+    assert sorted(agents.asked) == sorted([*BEFORE, CONNECTED, SENT, *MEANWHILE, ("pg3", "follow"), *QUIETLY])
     assert agents.left_behind() == {}
     assert {host.routed for host in agents.hosts.values()} == {"pg2"}
     assert [agents.hosts[name].follows for name in HOSTS] == ["", "", "pg2"]
@@ -146,8 +147,9 @@ def test_leadership_changes_hands(agents):
 def test_everything_has_its_order(agents):
     Run(agents)()
     order = [
-        "checkpoint", "drain", "arm", "mark", "hold", "flushed", "await_flushed", "switchover", "await_cut_off",
-        "await_writable", "route", "await_synchronous_standby", "release", "unmark", "undrain", "disarm",
+        "checkpoint", "drain", "connect", "arm", "mark", "hold", "flushed", "await_flushed", "switchover",
+        "await_cut_off", "await_writable", "route", "await_synchronous_standby", "release", "unmark", "undrain",
+        "disarm",
     ]  # fmt: skip
     for before, after in itertools.pairwise(order):
         assert max(agents.times(before)) < min(agents.times(after)), f"{before} comes before {after}"
@@ -258,6 +260,59 @@ def test_a_request_without_an_answer_may_have_been_heard(agents):
 
     agents.outcome = hang_up
     assert Run(agents, SOON, seen=(OLD, OLD, NEW))() is NEW
+
+
+LONG = Way(hold_seconds=20.0)
+RESET = RemoteError("POST /switchover on https://pg1:8008: reset by peer", reason="reset by peer")
+CLOSED = Unsent("POST /switchover on https://pg1:8008: it hung up before it was asked", reason="it hung up")
+
+
+def raising(error):
+    def fail():
+        raise error
+
+    return fail
+
+
+def test_nobody_is_held_for_a_request_that_was_hung_up_on(agents):
+    agents.outcome = raising(RESET)
+    run = Run(agents, LONG, seen=(OLD, OLD, NEW))
+    assert run() is NEW
+    assert run.switchover.phases.milliseconds["total_pause"] < 10_000
+    assert "await_writable" not in {duty for _host, duty in agents.asked}
+
+
+def test_a_leader_that_stops_is_waited_out_although_its_patroni_hung_up(agents):
+    def stop_and_die():
+        agents.hand_over()
+        raise RESET
+
+    agents.outcome = stop_and_die
+    run = Run(agents, LONG, seen=(OLD, NEW))
+    assert run() is NEW
+    assert run.switchover.is_led
+
+
+def test_clients_are_held_for_a_handover_whose_end_patroni_does_not_know(agents):
+    agents.outcome = refusal(503, "Switchover status unknown")
+    run = Run(agents, SOON, seen=(OLD, NEW))
+    run()
+    assert run.switchover.phases.milliseconds["total_pause"] >= SOON.hold_seconds * 1000
+
+
+@pytest.mark.parametrize("silent", [(), ("pg2",)], ids=["seen", "not seen"])
+def test_a_request_that_was_not_sent_has_changed_nothing(agents, silent):
+    agents.silent.update(silent)
+    agents.outcome = raising(CLOSED)
+    run = Run(agents, LONG, seen=(OLD,))
+    assert run.expect(Refused).startswith(f"Nothing was changed. {CLOSED}. Next: ")
+    assert run.switchover.phases.milliseconds["total_pause"] < 10_000
+
+
+def test_a_patroni_that_does_not_listen_ends_it_before_anybody_is_held(agents, monkeypatch):
+    monkeypatch.setattr(agents, "connect", raising(RESET))
+    assert Run(agents, seen=(OLD,)).expect(RemoteError) == str(RESET)
+    assert agents.times("hold") == []
 
 
 def test_who_leads_instead_is_named(agents):
