@@ -94,7 +94,7 @@ class MemberDuties:
 
         Patroni writes the same line a moment later, and finds nothing to change.
         """
-        configuration = Path(self.sql.setting("config_file"))
+        configuration = Path(self.sql.configuration_file())
         if not point_at(configuration, host, port):
             return False
         self.sql.reload()

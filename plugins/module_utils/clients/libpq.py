@@ -31,10 +31,15 @@ class Said(Exception):
     """The server answered, with an error; the connection is good. The message is the server's own."""
 
 
-def connect(**parameters: Any) -> Any:
-    """A connection without TLS of its own, over a unix socket. Raises Unanswered."""
+def require() -> None:
+    """Raises MatriarchError where psycopg is missing, for those who connect only later."""
     if psycopg is None:
         raise MatriarchError("the Python library psycopg (3.1 or newer) is missing; install python3-psycopg")
+
+
+def connect(**parameters: Any) -> Any:
+    """A connection without TLS of its own, over a unix socket. Raises Unanswered."""
+    require()
     try:
         return psycopg.connect(**parameters, autocommit=True, prepare_threshold=None)
     except (psycopg.Error, ValueError) as error:

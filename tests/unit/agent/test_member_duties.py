@@ -134,7 +134,7 @@ def test_a_checkpoint_is_ordered(tmp_path):
 def test_a_standby_is_pointed_at_another_host_once(tmp_path):
     configuration = tmp_path / "postgresql.conf"
     configuration.write_text("port = '5432'\nprimary_conninfo = 'user=replicator host=10.0.0.1 port=5432'\n")
-    duties = duties_on(tmp_path, setting=[str(configuration)])
+    duties = duties_on(tmp_path, configuration_file=[str(configuration)])
     assert [duties.follow(host="10.0.0.2", port=5433) for _time in range(2)] == [True, False]
     assert "host=10.0.0.2 port=5433" in configuration.read_text()
     assert cast(Any, duties.sql).orders == ["reload"]
@@ -142,7 +142,7 @@ def test_a_standby_is_pointed_at_another_host_once(tmp_path):
 
 def test_a_member_that_follows_nobody_says_so_and_is_not_reloaded(tmp_path):
     (tmp_path / "postgresql.conf").write_text("port = '5432'\n")
-    duties = duties_on(tmp_path, setting=[str(tmp_path / "postgresql.conf")])
+    duties = duties_on(tmp_path, configuration_file=[str(tmp_path / "postgresql.conf")])
     with pytest.raises(ValueError, match="this member follows nobody"):
         duties.follow(host="10.0.0.2", port=5433)
     assert cast(Any, duties.sql).orders == []

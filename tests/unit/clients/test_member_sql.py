@@ -3,164 +3,170 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-from types import SimpleNamespace
+import json
+import re
+import tempfile
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import member_sql
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients import libpq, member_sql
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.member_sql import MemberSql
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import MatriarchError, RemoteError
+from ansible_collections.matriarch.pgcluster.tests.unit.fakes.wire import Hangup, ServerSays, Table, WireServer
+
+PORT = 5433
 
 
-class FakePsycopg:
-    """The module psycopg, and its only connection at a time. `answer` None is that of an order without rows."""
-
-    class Error(Exception):
-        """As psycopg's."""
+class FakePostgres:
+    """Answers every question with `rows`, or does `instead`. `asked` are the statements, without line breaks."""
 
     def __init__(self) -> None:
-        self.connected: list[dict[str, Any]] = []
-        self.asked: list[tuple[str, Any]] = []
-        self.answer: list[tuple[Any, ...]] | None = []
-        self.error: Exception | None = None
-        self.closed = False
+        self.rows: list[dict[str, Any]] = []
+        self.instead: Any = None
+        self.logins: list[dict[str, str]] = []
+        self.asked: list[str] = []
 
-    def connect(self, **options: Any) -> FakePsycopg:
-        self.connected.append(options)
-        if self.error is not None:
-            raise self.error  # pylint: disable=raising-bad-type # it has one only where a test sets it
-        self.closed = False
-        return self
+    def answer(self, statement: str, parameters: dict[str, str]) -> Table | None:
+        if parameters not in self.logins:
+            self.logins.append(parameters)
+        self.asked.append(" ".join(statement.split()))
+        if self.instead:
+            self.instead()
+        if "EXECUTE" not in statement:
+            return None
+        return Table(("row",), [(json.dumps(row),) for row in self.rows])
 
-    def close(self) -> None:
-        self.closed = True
 
-    def execute(self, statement: str, values: Any) -> SimpleNamespace:
-        self.asked.append((" ".join(statement.split()), values))
-        if self.error is not None:
-            raise self.error  # pylint: disable=raising-bad-type # it has one only where a test sets it
+def saying(error):
+    def fail():
+        raise error
 
-        def fetch() -> Any:
-            assert self.answer is not None, "psycopg raises: the last operation didn't produce a result"
-            return self.answer
-
-        return SimpleNamespace(description=self.answer is not None, fetchall=fetch)
+    return fail
 
 
 @pytest.fixture
-def psycopg(monkeypatch):
-    fake = FakePsycopg()
-    monkeypatch.setattr(member_sql, "psycopg", fake)
-    return fake
+def postgres():
+    return FakePostgres()
 
 
 @pytest.fixture
-def sql(psycopg):
-    with MemberSql("/run/postgresql", 5433) as client:
-        yield client
+def sql(postgres):
+    with tempfile.TemporaryDirectory(prefix="sql-") as folder:  # short, for a socket's path has 107 bytes at most
+        server = WireServer(Path(folder), PORT, postgres.answer)
+        with MemberSql(folder, PORT) as client:
+            yield client
+        server.stop()
 
 
-def test_it_connects_when_it_is_first_needed_as_the_superuser_over_the_socket(sql, psycopg):
-    assert psycopg.connected == []
-    psycopg.answer = [(True,)]
+def test_it_connects_when_it_is_first_needed_as_the_superuser_over_the_socket(sql, postgres):
+    assert postgres.logins == []
+    postgres.rows = [{"pg_is_in_recovery": True}]
     for _time in range(2):
         assert sql.is_in_recovery() is True
-    (options,) = psycopg.connected
-    assert options == {
-        "host": "/run/postgresql",
-        "port": 5433,
-        "user": "postgres",
-        "dbname": "postgres",
-        "connect_timeout": 3,
-        "autocommit": True,
-    }
+    (login,) = postgres.logins
+    assert (login["user"], login["database"], login["client_encoding"]) == ("postgres", "postgres", "UTF8")
 
 
 @pytest.mark.parametrize(
     ("question", "rows", "answer"),
     [
-        ("is_in_recovery", [(False,)], False),
-        ("flushed", [(83_886_176,)], 83_886_176),
-        ("synchronous_standbys", [(2,)], 2),
-        ("sleeping_startup", [(4711,)], 4711),
+        ("is_in_recovery", [{"pg_is_in_recovery": False}], False),
+        ("flushed", [{"int8": 83_886_176}], 83_886_176),
+        ("synchronous_standbys", [{"count": 2}], 2),
+        ("sleeping_startup", [{"pid": 4711}], 4711),
         ("sleeping_startup", [], None),
-        ("base_backups", [(1,)], 1),
-        ("unarchived_segments", [(12,)], 12),
+        ("started", [{"pg_postmaster_start_time": "2026-01-02T03:04:05.6+00:00"}], "2026-01-02T03:04:05.6+00:00"),
+        ("is_receiving", [{"count": 0}], False),
+        ("base_backups", [{"count": 1}], 1),
+        ("unarchived_segments", [{"count": 12}], 12),
+        ("configuration_file", [{"current_setting": "/etc/x"}], "/etc/x"),
         ("logical_walsenders", [], []),
-        ("logical_walsenders", [("cdc{{ x }}", "10.0.0.9"), ("b", None)], ["cdc{{ x }} (10.0.0.9)", "b (local)"]),
-        ("prepared_transactions", [("g'1", "web", "shop", 9.5)],
+        ("logical_walsenders", [{"name": "cdc{{ x }}", "address": "10.0.0.9"}, {"name": "b", "address": None}],
+         ["cdc{{ x }} (10.0.0.9)", "b (local)"]),
+        ("prepared_transactions", [{"gid": "g'1", "owner": "web", "database": "shop", "seconds": 9.5}],
          [{"gid": "g'1", "owner": "web", "database": "shop", "seconds": 9.5}]),
     ],
 )  # fmt: skip
-def test_answers_are_plain(sql, psycopg, question, rows, answer):
-    psycopg.answer = rows
+def test_answers_are_plain(sql, postgres, question, rows, answer):
+    postgres.rows = rows
     assert getattr(sql, question)() == answer
 
 
-def test_values_are_parameters(sql, psycopg):
-    psycopg.answer = [(7, "web", "shop", "app\n'", "10.0.0.9", "idle in transaction", 61.5)]
-    (found,) = sql.transactions(5.5)
-    assert found == {
-        "pid": 7,
-        "user": "web",
-        "database": "shop",
-        "application": "app\n'",
-        "client": "10.0.0.9",
-        "state": "idle in transaction",
-        "seconds": 61.5,
-    }
-    psycopg.answer = [("/etc/x",)]
-    assert sql.setting("'; DROP {{ x }}") == "/etc/x"
-    assert [values for _statement, values in psycopg.asked] == [(5.5,), ("'; DROP {{ x }}",)]
-    assert "DROP" not in psycopg.asked[1][0]
+def test_transactions_are_told_under_these_names(sql, postgres):
+    names = ("pid", "user", "database", "application", "client", "state", "seconds")
+    postgres.rows = [dict(zip(names, (7, "web", "shop", "app\n'☃", None, "idle in transaction", 61.5), strict=True))]
+    assert sql.transactions(5) == postgres.rows
+    (asked,) = postgres.asked
+    assert "make_interval(secs => 5.0)" in asked
+    for name in ('"user"', "database", "application", "client", "seconds"):
+        assert f" AS {name}" in asked
+    with pytest.raises(ValueError, match="could not convert"):
+        sql.transactions("1); DROP")
 
 
-def test_without_values_nothing_is_interpreted(sql, psycopg):
-    """psycopg takes % for a placeholder as soon as there are values, even none of them."""
-    psycopg.answer = [(0,)]
-    sql.unarchived_segments()
-    assert psycopg.asked[0][1] is None
-    assert "'%.ready'" in psycopg.asked[0][0]
+def test_what_is_asked_again_is_prepared_already(sql, postgres):
+    postgres.rows = [{"x": 1}]
+    for _time in range(2):
+        sql.flushed()
+        sql.base_backups()
+    prepared = [re.match(r"PREPARE (\w+) AS SELECT .*;EXECUTE \1$", asked) for asked in postgres.asked[:2]]
+    assert all(prepared)
+    assert postgres.asked[2:] == [f"EXECUTE {found[1]}" for found in prepared if found]
 
 
 @pytest.mark.parametrize(("order", "statement"), [("checkpoint", "CHECKPOINT"), ("reload", "SELECT pg_reload_conf()")])
-def test_orders_have_no_answer(sql, psycopg, order, statement):
-    psycopg.answer = None
+def test_orders_have_no_answer(sql, postgres, order, statement):
     getattr(sql, order)()
-    assert psycopg.asked == [(statement, None)]
+    assert postgres.asked == [statement]
 
 
-def test_postgresqls_words_come_through(sql, psycopg):
-    psycopg.error = psycopg.Error("connection failed: no such file\n")
-    with pytest.raises(
-        RemoteError, match=r"^asking PostgreSQL in /run/postgresql, port 5433: connection failed"
-    ) as told:
-        sql.flushed()
-    assert told.value.reason == "connection failed: no such file"
-
-
-def test_a_connection_that_broke_is_made_anew(sql, psycopg):
-    psycopg.answer = [(True,)]
-    sql.is_in_recovery()
-    psycopg.error = psycopg.Error("terminating connection")
-    with pytest.raises(RemoteError, match="terminating connection"):
+@pytest.mark.parametrize(
+    ("instead", "told"), [(saying(ServerSays("canceling statement")), "canceling statement"), (saying(Hangup()), "")]
+)
+def test_after_an_error_the_connection_is_made_anew(sql, postgres, instead, told):
+    postgres.rows = [{"pg_is_in_recovery": True}]
+    postgres.instead = instead
+    with pytest.raises(RemoteError, match=rf"^asking PostgreSQL in .*, port 5433: {told}"):
         sql.is_in_recovery()
-    psycopg.closed, psycopg.error = True, None
+    postgres.instead = None
     assert sql.is_in_recovery() is True
-    assert len(psycopg.connected) == 2
+    assert postgres.asked[1].startswith("PREPARE"), "a new connection knows of nothing"
 
 
-def test_it_hangs_up_in_the_end_and_needs_not_have_connected(psycopg):
-    with MemberSql("/run/postgresql", 5432):
+@pytest.mark.parametrize(
+    ("order", "limit"), [("is_in_recovery", "LONGEST_ANSWER"), ("checkpoint", "LONGEST_CHECKPOINT")]
+)
+def test_a_postgresql_that_hangs_is_given_up(sql, postgres, monkeypatch, order, limit):
+    thaw = threading.Event()
+    monkeypatch.setattr(member_sql, limit, 0.05)
+    # The fake's answers are those of a disk that hangs.
+    postgres.rows, postgres.instead = [{"pg_is_in_recovery": True}], thaw.wait
+    try:
+        with pytest.raises(RemoteError, match=r"no answer within 0\.05 s"):
+            getattr(sql, order)()
+    finally:
+        postgres.instead = None
+        thaw.set()
+    assert sql.is_in_recovery() is True
+
+
+def test_nobody_there():
+    with MemberSql("/nonexistent", PORT) as client, pytest.raises(RemoteError, match=r"^asking PostgreSQL in /nonexi"):
+        client.flushed()
+
+
+def test_it_hangs_up_in_the_end_and_needs_not_have_connected(sql, postgres):
+    with MemberSql("/nonexistent", PORT):
         pass
-    assert psycopg.closed is False
-    psycopg.answer = [(True,)]
-    with MemberSql("/run/postgresql", 5432) as client:
-        client.is_in_recovery()
-    assert psycopg.closed is True
+    postgres.rows = [{"count": 0}]
+    with sql:
+        sql.base_backups()
+    assert sql._connection.closed
 
 
 def test_the_missing_library_is_named(monkeypatch):
-    monkeypatch.setattr(member_sql, "psycopg", None)
+    monkeypatch.setattr(libpq, "psycopg", None)
     with pytest.raises(MatriarchError, match="install python3-psycopg"):
-        MemberSql("/run/postgresql", 5432)
+        MemberSql("/run/postgresql", PORT)
