@@ -33,10 +33,10 @@ TRIED_AGAIN = {
 }
 
 
-def arm(unit: str, seconds: float, command: list[str], done: Sequence[int] = (0,)) -> None:
+def arm(unit: str, seconds: float, command: list[str], done: Sequence[int] = ()) -> None:
     """Have systemd run *command* after so many seconds. Armed already, it is armed anew: the time starts again.
 
-    *done* are the exit codes that say that nothing is left to do.
+    *done* are the exit codes, besides 0, that say that nothing is left to do.
     Between the old timer and the new one there is none for some hundredths of a second. A command that ends with an
     error is run again, so it has to be one that does no harm when it is run twice. Timer and service are gone
     afterwards. Raises RemoteError.
@@ -51,7 +51,7 @@ def arm(unit: str, seconds: float, command: list[str], done: Sequence[int] = (0,
             f"--on-active={round(seconds * 1000)}ms",
             "--timer-property=AccuracySec=100ms",
             *(f"--property={name}={value}" for name, value in TRIED_AGAIN.items()),
-            f"--property=SuccessExitStatus={' '.join(map(str, done))}",
+            *(f"--property=SuccessExitStatus={code}" for code in done if code),
             "--",
             *command,
         ],
