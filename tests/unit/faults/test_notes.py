@@ -8,12 +8,13 @@ from __future__ import annotations
 import threading
 import uuid
 from contextlib import nullcontext
+from typing import Any
 
 import client_load
 import psycopg
 import pytest
 from faults.aftermath import parse
-from faults.clients import Reader, Writer, outcome_of
+from faults.clients import Client, Reader, Writer, outcome_of
 from faults.history import Fork, Outcome, Place, Sample
 from faults.load import noted
 from faults.monitor import sample_of
@@ -94,7 +95,8 @@ def test_a_statement_that_never_ends_keeps_nobody_and_may_have_written(monkeypat
             ends.wait()
             raise errors.AdminShutdown
 
-    writer = Writer("rw", "a", RUN, lambda: nullcontext(Hanging([], None)))
+    session: Any = nullcontext(Hanging([], None))
+    writer: Client = Writer("rw", "a", RUN, lambda: session)
     with client_load.Load([writer]) as load:
         assert asked.wait(10)
     (hanging,) = noted(load).writes
