@@ -46,6 +46,34 @@ def test_what_they_hold_is_sound(cluster: Cluster) -> None:
     assert done.ok, done.tail
 
 
+def newest(cluster: Cluster, repository: int) -> str:
+    return [str(each["label"]) for each in told(cluster)["backups"] if each["repository"] == repository][-1]
+
+
+def test_a_repository_that_fails_keeps_no_other_one_from_its_backup(
+    cluster: Cluster, login: Callable[[Machine], Host]
+) -> None:
+    """And what the other one has got meanwhile is drilled from there."""
+    if cluster.repositories < 2:
+        pytest.skip("this inventory has one repository")
+    host = login(cluster.postgres[0])
+    first = host.check_output("sed -n s/^repo1-path=//p %s", PGBACKREST)
+    before = [newest(cluster, number) for number in (1, 2)]
+    host.check_output("chmod 000 %s", first)
+    try:
+        done = play(cluster, "backup")
+    finally:
+        host.check_output("chmod 750 %s", first)
+    assert not done.ok
+    assert first in done.said
+    after = [newest(cluster, number) for number in (1, 2)]
+    assert (after[0], after[1] > before[1]) == (before[0], True)
+
+    drilled = play(cluster, "restore_drill", even_on_leader=True)
+    assert drilled.ok, drilled.tail
+    assert after[1] in drilled.stdout
+
+
 def write(connect: Connect, cluster: Cluster, database: str, by: str) -> str:
     """A row; the position after it."""
     with connect(cluster.rw[0], dbname=database) as session:
