@@ -162,7 +162,9 @@ class EtcdCertificateOver(Fault):
 
     def budget(self) -> Budget:
         allowed = GENEROUS * self.arena.bound("postgresql_crash")
-        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+        # The host's pooler opens no new session to PostgreSQL with it either: who wants one, as a reader may, waits for
+        # as long as the pooler has patience.
+        return Budget(gap=gap(allowed, POOLED, RW, DIRECT), errors={POOLED: 0}, leadership="stays")
 
 
 class EtcdCertificatesOver(EtcdCertificateOver):
