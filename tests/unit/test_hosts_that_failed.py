@@ -27,9 +27,7 @@ def value(role: str, name: str, in_play: list[str], with_data: tuple[str, ...] =
 
 
 @pytest.mark.parametrize("role", ["etcd", "patroni"])
-@pytest.mark.parametrize(
-    "in_play", [["pg1", "pg2", "pg3"], ["pg1", "pg2"], ["pg2", "pg3"], ["pg3"]], ids=lambda hosts: "-".join(hosts)
-)
+@pytest.mark.parametrize("in_play", [["pg1", "pg2", "pg3"], ["pg1", "pg2"], ["pg2", "pg3"], ["pg3"]], ids="-".join)
 def test_who_has_failed_is_not_waited_for(role, in_play):
     assert value(role, f"__{role}_in_play", in_play) == in_play
 
@@ -47,7 +45,7 @@ def test_a_member_that_has_failed_is_a_member_still():
 
 def test_nobody_takes_the_place_of_a_speaker_that_refuses():
     """The role's refusals are the speaker's: who speaks is noted before them, and not computed anew after them."""
-    first, *_ = yaml.safe_load((ROLES / "patroni" / "tasks" / "cluster.yml").read_text(encoding="utf-8"))
+    first, *_rest = yaml.safe_load((ROLES / "patroni" / "tasks" / "cluster.yml").read_text(encoding="utf-8"))
     assert list(first["ansible.builtin.set_fact"]) == ["__patroni_speaker"]
     computed = "".join(path.read_text(encoding="utf-8") for path in (ROLES / "patroni" / "vars").glob("**/*.yml"))
     assert "__patroni_speaker:" not in computed

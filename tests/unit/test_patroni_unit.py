@@ -21,7 +21,7 @@ def said(watchdog: str, word: str) -> list[str]:
         "__patroni_python": "/usr/bin/python3",
     }
     lines = role_template("patroni", "patroni.service.j2", known)
-    return [value for line in lines for key, _, value in [line.partition("=")] if key == word]
+    return [value for line in lines for key, _equals, value in [line.partition("=")] if key == word]
 
 
 def test_a_watchdog_that_came_later_is_opened_before_a_reload_takes_it():

@@ -186,5 +186,5 @@ def _alternative_names(text: str) -> list[str]:
 
 def _alternative_name(name: str) -> str:
     """One of them. OpenSSL writes an IPv6 address in full and in capitals; here it has its shortest form."""
-    kind, _, address = name.partition(":")
+    kind, _colon, address = name.partition(":")
     return f"IP:{ip_address(address)}" if kind == "IP Address" else name
