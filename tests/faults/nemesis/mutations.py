@@ -30,6 +30,11 @@ class Asynchronous(AloneThenPowerCut):
         # Patroni's next round says so to PostgreSQL.
         self.arena.until_sql(self.leader, "SELECT current_setting('synchronous_standby_names')", "")
 
+    def heal(self) -> None:
+        """Before that it is not whole."""
+        super().heal()
+        self.restore()
+
     def restore(self) -> None:
         self.arena.configure(synchronous_mode="quorum", synchronous_mode_strict="true")
 
