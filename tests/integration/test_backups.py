@@ -17,7 +17,6 @@ FIRST_BACKUP_SECONDS = 300
 RESTORE_SECONDS = 900
 WHOLE_SECONDS = 120
 EXPIRED_SECONDS = 120
-DRILLS_SECONDS = 300
 EXPIRE = "runuser -u postgres -- faketime '+400 days' pgbackrest --stanza={stanza} --repo=1 expire"
 
 
@@ -45,41 +44,6 @@ def test_every_repository_holds_a_backup(cluster: Cluster) -> None:
 def test_what_they_hold_is_sound(cluster: Cluster) -> None:
     done = play(cluster, "backup_verify")
     assert done.ok, done.tail
-
-
-def newest(cluster: Cluster, repository: int) -> str:
-    return [str(each["label"]) for each in told(cluster)["backups"] if each["repository"] == repository][-1]
-
-
-def test_a_repository_that_fails_keeps_no_other_one_from_its_backup(
-    cluster: Cluster, connect: Connect, login: Callable[[Machine], Host]
-) -> None:
-    """And what the other one has got meanwhile is drilled from there."""
-    if cluster.repositories < 2:
-        pytest.skip("this inventory has one repository")
-    host = login(cluster.postgres[0])
-    first = host.check_output("sed -n s/^repo1-path=//p %s", PGBACKREST)
-    before = [newest(cluster, number) for number in (1, 2)]
-    host.check_output("chmod 000 %s", first)
-    try:
-        done = play(cluster, "backup")
-    finally:
-        host.check_output("chmod 750 %s", first)
-    assert not done.ok
-    assert first in done.said
-    after = [newest(cluster, number) for number in (1, 2)]
-    assert (after[0], after[1] > before[1]) == (before[0], True)
-
-    host.check_output("systemctl start matriarch-backup@canary.service")
-    with connect(cluster.rw[0]) as session:
-        session.execute("SELECT pg_switch_wal()")
-    eventually("it is the second one's turn", DRILLS_SECONDS, lambda: after[1] in drilled(cluster))
-
-
-def drilled(cluster: Cluster) -> str:
-    """What is told of a drill that went well; the repositories are drilled in turns."""
-    done = play(cluster, "restore_drill", even_on_leader=True)
-    return done.stdout if done.ok else ""
 
 
 def write(connect: Connect, cluster: Cluster, database: str, by: str) -> str:
