@@ -23,6 +23,7 @@ from typing import Any
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.agent.wire import Identity
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.held_request import HeldRequest
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import Accepted
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.member_sql import LONGEST_CHECKPOINT
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
     DeadlineExceeded,
     MatriarchError,
@@ -35,7 +36,6 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.operations.hol
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.operations.phases import Phases
 
 WATCH = 0.2  # seconds between looks at Patroni's answer while PostgreSQL is watched
-LONGEST_CHECKPOINT = 600.0  # seconds
 FOLLOW_SECONDS = 2.0  # how long clients are held for the first standby that streams
 
 

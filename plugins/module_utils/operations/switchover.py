@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.held_request import HeldRequest, Unsent
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import Accepted
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.member_sql import LONGEST_CHECKPOINT
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import (
     DeadlineExceeded,
     MatriarchError,
@@ -39,7 +40,6 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.switchove
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.wait import wait_until
 
 WATCH = 0.2  # seconds between looks at Patroni's answer while the candidate is watched
-LONGEST_CHECKPOINT = 600.0  # seconds
 FOLLOW_SECONDS = 2.0  # how long clients are held for the first standby that streams
 
 
