@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from faults.arena import DATA, until
 from faults.budget import Budget
 from faults.fault import GENEROUS, gap
@@ -100,9 +102,15 @@ class DiskFull(OnSmallDisk, Full):
 
 
 class InodesUsedUp(OnSmallDisk, Full):
-    """The leader's disk has room, but takes no more files."""
+    """The leader's disk has room, but takes no more files: PostgreSQL stops.
+
+    Once it has recovered, the segments of WAL that it has may be enough to lead on.
+    """
 
     fill = FILL_WITH_FILES
+
+    def budget(self) -> Budget:
+        return replace(super().budget(), leadership="any")
 
     def telling(self) -> tuple[str, ...]:
         return ("takes no more than",)
