@@ -30,6 +30,7 @@ class Timing:
     haproxy_fall: int
     haproxy_check_timeout_ms: int
     haproxy_connect_timeout_ms: int
+    haproxy_replica_connect_timeout_ms: int
     # PgBouncer
     pgbouncer_server_login_retry: float
     pgbouncer_server_connect_timeout: float
@@ -68,6 +69,7 @@ PRESETS = {
         haproxy_fall=3,
         haproxy_check_timeout_ms=1000,
         haproxy_connect_timeout_ms=1000,
+        haproxy_replica_connect_timeout_ms=500,
         pgbouncer_server_login_retry=0.2,
         pgbouncer_server_connect_timeout=1.0,
         pgbouncer_query_wait_timeout=30,
@@ -90,6 +92,7 @@ PRESETS = {
         haproxy_fall=3,
         haproxy_check_timeout_ms=2000,
         haproxy_connect_timeout_ms=2000,
+        haproxy_replica_connect_timeout_ms=1500,
         pgbouncer_server_login_retry=0.5,
         pgbouncer_server_connect_timeout=2.0,
         pgbouncer_query_wait_timeout=60,
@@ -112,6 +115,7 @@ PRESETS = {
         haproxy_fall=4,
         haproxy_check_timeout_ms=5000,
         haproxy_connect_timeout_ms=5000,
+        haproxy_replica_connect_timeout_ms=4000,
         pgbouncer_server_login_retry=1.0,
         pgbouncer_server_connect_timeout=5.0,
         pgbouncer_query_wait_timeout=120,
