@@ -26,8 +26,11 @@ Session = psycopg.Connection[Any]
 
 
 def connect(service: str, **changed: Any) -> Session:
-    """As an application does that was given the cluster's pg_service.conf ($PGSERVICEFILE)."""
-    wanted = {"dbname": DATABASE, "connect_timeout": 3, "load_balance_hosts": "random", "autocommit": True}
+    """As an application does that was given the cluster's pg_service.conf ($PGSERVICEFILE).
+
+    psycopg does not see the `connect_timeout` that is in that file; 2 s are the least that libpq takes.
+    """
+    wanted = {"dbname": DATABASE, "connect_timeout": 2, "load_balance_hosts": "random", "autocommit": True}
     return psycopg.connect(service=service, **{**wanted, **changed})
 
 
