@@ -52,6 +52,16 @@ def standbys_that_do_not_follow(status: Status) -> Iterator[Finding]:
             yield Finding(member.name, f"its PostgreSQL is {member.state}", then)
 
 
+def standbys_that_do_not_stream(status: Status) -> Iterator[Finding]:
+    """Patroni says running of a standby that gets WAL from nowhere; with no writes it is not even seen to lag."""
+    leads = status.leader is not None and status.leader.is_up
+    for member in _judged(status):
+        if leads and member.state == "running":
+            look = journal("patroni", [member.name])
+            then = f"{look}; where it cannot follow this leader: {clone_again(member.name)}"
+            yield Finding(member.name, "it runs, but does not stream from the leader", then)
+
+
 def other_timelines(status: Status) -> Iterator[Finding]:
     leads = status.leader.timeline if status.leader else None
     for member in _judged(status):
@@ -160,6 +170,7 @@ RULES = (
     half_done_restore,
     missing_members,
     standbys_that_do_not_follow,
+    standbys_that_do_not_stream,
     other_timelines,
     no_synchronous_standby,
     lags_in_bytes,

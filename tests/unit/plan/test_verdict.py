@@ -175,6 +175,7 @@ DEGRADED: list[tuple[Callable[[Case], Any], str]] = [
     (lambda case: silence(case, "pg3"), "pg3: the host does not answer"),
     (lambda case: case.members.pop("pg3"), "pg3: it is not a member of the cluster"),
     (change("pg3", state="starting"), "pg3: its PostgreSQL is starting"),
+    (change("pg3", state="running"), "pg3: it runs, but does not stream from the leader"),
     (change("pg3", timeline=2), "pg3: it is on timeline 2, the leader on 3"),
     (change("pg3", timeline=None), "pg3: it is on a timeline that it does not tell, the leader on 3"),
     (
