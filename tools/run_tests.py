@@ -57,6 +57,7 @@ STAGES = (
     scenario("databases", 20, ci=False),
     scenario("logs", 10, ci=False),
     scenario("monitoring", 20, ci=False),
+    scenario("monitoring12", 20, ci=False),
     scenario("watched", 12, ci=False),
 )
 

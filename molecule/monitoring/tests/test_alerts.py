@@ -58,6 +58,17 @@ class Ground:
         """One that does not lead."""
         return next(machine.name for machine in self.cluster.postgres if machine.name != self.leader)
 
+    @property
+    def data_directory(self) -> str:
+        """The same on every member."""
+        return self.superuser(self.leader, "SHOW data_directory")
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """Alerts that nobody can tell: Debian 12's exporter for PgBouncer speaks no TLS, and is left out."""
+        release = self.run(self.cluster.proxy[0].name, ". /etc/os-release; echo $VERSION_CODENAME").strip()
+        return frozenset({"MatriarchPoolerDown", "MatriarchPoolerQueue"}) if release == "bookworm" else frozenset()
+
     def instance(self, name: str) -> Endpoint:
         return next(each for each in self.cluster.instances if each.name == name)
 
@@ -120,16 +131,18 @@ def a_replica_is_promoted_by_hand(ground: Ground) -> Iterator[None]:
     replica = ground.replica
     with ground.paused():
         ground.superuser(replica, "SELECT pg_promote()")
+        # pg_rewind of PostgreSQL 15 looks for the new timeline in the last checkpoint.
+        ground.superuser(replica, "CHECKPOINT")
         yield
 
 
 @fault("ReplicaNotStreaming", "PostgresDown")
 def the_leader_is_stopped_by_hand(ground: Ground) -> Iterator[None]:
     """While Patroni is paused, nobody starts it again, and nobody takes over."""
-    leads = ground.leader
+    leads, data = ground.leader, ground.data_directory
+    programs = ground.superuser(leads, "SELECT setting FROM pg_config WHERE name = 'BINDIR'")
     with ground.paused():
-        stop = "/usr/lib/postgresql/17/bin/pg_ctl --pgdata=/var/lib/postgresql/17/main --mode=fast --wait stop"
-        ground.run(leads, f"runuser -u postgres -- {stop}")
+        ground.run(leads, f"runuser -u postgres -- {programs}/pg_ctl --pgdata={data} --mode=fast --wait stop")
         yield
 
 
@@ -266,7 +279,7 @@ def a_setting_waits_for_a_restart(ground: Ground) -> Iterator[None]:
 
 @fault("BallastMissing")
 def the_ballast_is_used_up(ground: Ground) -> Iterator[None]:
-    path = "/var/lib/postgresql/17/main.ballast"
+    path = f"{ground.data_directory}.ballast"
     ground.run("db1", f"mv {path} {path}.away; systemctl start matriarch-metrics")
     try:
         yield
@@ -340,7 +353,7 @@ def test_every_fault_is_put_in() -> None:
 
 @pytest.mark.parametrize("names", TOGETHER, ids=lambda names: names[0])
 def test_they_are_told_and_end(names: tuple[str, ...], ground: Ground, prometheus: Prometheus) -> None:
-    alerts = frozenset[str]().union(*(FAULTS[name][1] for name in names))
+    alerts = frozenset[str]().union(*(FAULTS[name][1] for name in names)) - ground.unseen
     prometheus.wait("none of them fires yet", CLEARS_WITHIN, lambda: not alerts & set(prometheus.firing()))
     with ExitStack() as faults:
         for name in names:
