@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from integration.inventory import ROOT, Cluster, Machine
@@ -85,7 +85,7 @@ def results(stdout: str) -> Iterator[dict[str, Any]]:
 
 
 class Run:
-    """A playbook that is running."""
+    """A playbook that is running; as a context it does not outlive what was to be seen of it, whatever that came to."""
 
     def __init__(self, cluster: Cluster, playbook: str, check: bool, extra_vars: dict[str, Any]) -> None:
         self._playbook = playbook
@@ -105,6 +105,12 @@ class Run:
                 start_new_session=True,
             )
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.kill()
+
     def finish(self, seconds: float = LONGEST_RUN) -> Outcome:
         """Wait for its end; a run that takes longer is killed and fails the test."""
         if self.lasts(seconds):
@@ -122,7 +128,12 @@ class Run:
         return False
 
     def kill(self) -> None:
-        """SIGKILL for the whole tree: Ansible's workers have sessions of their own, and outlive their process group."""
+        """SIGKILL for the whole tree: Ansible's workers have sessions of their own, and outlive their process group.
+
+        Nothing where it has ended.
+        """
+        if not self.lasts(0):
+            return
         doomed: list[int] = []
         young = [self._process.pid]
         while young:  # those who have been stopped have no more children
@@ -140,7 +151,8 @@ def start(operated: Cluster, playbook: str, /, *, check: bool = False, **extra_v
 def play(
     operated: Cluster, playbook: str, /, *, check: bool = False, seconds: float = LONGEST_RUN, **extra_vars: Any
 ) -> Outcome:
-    return start(operated, playbook, check=check, **extra_vars).finish(seconds)
+    with start(operated, playbook, check=check, **extra_vars) as run:
+        return run.finish(seconds)
 
 
 def adhoc(cluster: Cluster, machine: Machine, module: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -208,12 +208,12 @@ def running(cluster: Cluster, login: Login) -> Machine | None:
 
 
 def test_killed_in_the_middle_it_leaves_nothing(cluster: Cluster, login: Login) -> None:
-    run = start(cluster, "restore_drill")
-    eventually("a drill restores", 120, lambda: running(cluster, login) is not None)
-    at_it = running(cluster, login)
-    assert at_it is not None
-    login(at_it).check_output("systemctl kill --kill-whom=main --signal=KILL matriarch-drill@now.service")
-    done = run.finish(120)
+    with start(cluster, "restore_drill") as run:
+        eventually("a drill restores", 120, lambda: running(cluster, login) is not None)
+        at_it = running(cluster, login)
+        assert at_it is not None
+        login(at_it).check_output("systemctl kill --kill-whom=main --signal=KILL matriarch-drill@now.service")
+        done = run.finish(120)
     assert not done.ok
     assert "came to no verdict" in done.said, done.tail
     eventually("nothing is left", 60, lambda: nothing_is_left(cluster, login))
@@ -226,12 +226,12 @@ def test_killed_in_the_middle_it_leaves_nothing(cluster: Cluster, login: Login) 
 def test_a_host_that_dies_under_it_clears_up_when_it_is_back(
     cluster: Cluster, login: Login, lab: Lab, connect: Connect
 ) -> None:
-    run = start(cluster, "restore_drill")
-    eventually("a drill restores", 120, lambda: running(cluster, login) is not None)
-    at_it = running(cluster, login)
-    assert at_it is not None
-    lab.power_cut(at_it.name)
-    run.kill()
+    with start(cluster, "restore_drill") as run:
+        eventually("a drill restores", 120, lambda: running(cluster, login) is not None)
+        at_it = running(cluster, login)
+        assert at_it is not None
+        lab.power_cut(at_it.name)
+        run.kill()
     lab.start(at_it.name)
     eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
     eventually("the timer has cleared up", 180, lambda: not login(at_it).file(SCRATCH).exists)

@@ -251,10 +251,11 @@ def test_an_operator_who_dies(
     for machine in cluster.postgres:  # what tests before have left would be taken for this one's
         login(machine).run(f"rm -rf {DATA}/matriarch_restore.json {DATA}.former-*")
 
-    run = start(cluster, "restore", target=f"time:{target}", confirm="main", delete_former=True)
-    eventually(f"the restore is {moment}", MOMENT_SECONDS, lambda: not run.lasts(0) or MOMENTS[moment](cluster, login))
-    assert run.lasts(0), run.finish().tail
-    run.kill()
+    with start(cluster, "restore", target=f"time:{target}", confirm="main", delete_former=True) as run:
+        has_come = MOMENTS[moment]
+        eventually(f"the restore is {moment}", MOMENT_SECONDS, lambda: not run.lasts(0) or has_come(cluster, login))
+        assert run.lasts(0), run.finish().tail
+        run.kill()
     assert len(primaries(connect, cluster)) <= 1
 
     other = restore(cluster, target="latest", confirm="main") if moment != "copied" else None

@@ -46,14 +46,14 @@ def test_a_failover_in_the_middle(
 ) -> None:
     eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
     old = leader(connect, cluster)
-    run = start(cluster, "databases", **many("present"))
-    eventually("some are made", STARTED_SECONDS, lambda: int(superuser(COUNT)) >= 3)
-    seen = int(superuser(COUNT))
-    if fault == "power cut":
-        lab.power_cut(old.name)
-    else:
-        login(old).run("kill -9 $(head -n 1 /var/lib/postgresql/*/main/postmaster.pid)")
-    done = run.finish()
+    with start(cluster, "databases", **many("present")) as run:
+        eventually("some are made", STARTED_SECONDS, lambda: int(superuser(COUNT)) >= 3)
+        seen = int(superuser(COUNT))
+        if fault == "power cut":
+            lab.power_cut(old.name)
+        else:
+            login(old).run("kill -9 $(head -n 1 /var/lib/postgresql/*/main/postmaster.pid)")
+        done = run.finish()
     if fault == "power cut":
         lab.start(old.name)
     assert seen < MANY, "the run was over too soon for this test to show anything"

@@ -137,12 +137,12 @@ def test_a_pause_that_is_too_long_fails_and_is_told(arena: Arena, cluster: Clust
 @pytest.mark.usefixtures("packet_filter")
 def test_the_host_undoes_it_when_the_operator_dies(arena: Arena, cluster: Cluster) -> None:
     leads = standing(arena.connect, cluster)[0].name
-    run = start(cluster, "drill", fault="partition", confirm=cluster.name)
-    deadline = time.monotonic() + STARTING_SECONDS
-    while "timer" not in arena.shell(leads, LEFT):
-        assert time.monotonic() < deadline, f"no fault was put in: {run.finish(1).tail}"
-        time.sleep(0.2)
-    run.kill()
+    with start(cluster, "drill", fault="partition", confirm=cluster.name) as run:
+        deadline = time.monotonic() + STARTING_SECONDS
+        while "timer" not in arena.shell(leads, LEFT):
+            assert time.monotonic() < deadline, f"no fault was put in: {run.finish(1).tail}"
+            time.sleep(0.2)
+        run.kill()
     assert "table" in arena.shell(leads, LEFT)
     eventually("the host let the packets pass", WHOLE_SECONDS, lambda: "table" not in arena.shell(leads, LEFT))
     eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))

@@ -77,9 +77,9 @@ def test_while_clients_are_held(
     with Load(connect, cluster, database) as load:
         with connect(pooled, dbname=database, autocommit=False) as slow:
             slow.execute("SELECT count(*) FROM written")
-            run = start(cluster, playbook, **ways[playbook])
-            eventually("clients are held", STARTING_SECONDS, lambda: left_behind("paused") != [])
-            run.kill()
+            with start(cluster, playbook, **ways[playbook]) as run:
+                eventually("clients are held", STARTING_SECONDS, lambda: left_behind("paused") != [])
+                run.kill()
             expect_no_harm(connect, cluster, load, lambda: left_behind() == [])
         again = play(cluster, playbook, **ways[playbook])
         assert again.ok, again.tail
@@ -92,9 +92,9 @@ def test_what_was_drained_serves_again_after_any_other_operation(
     connect: Connect, cluster: Cluster, left_behind: LeftBehind
 ) -> None:
     """The next one need not have to do with the member that the dead one has drained."""
-    run = start(cluster, "rolling_restart", everybody=True)
-    eventually("a member is drained", STARTING_SECONDS, lambda: left_behind("drained") != [])
-    run.kill()
+    with start(cluster, "rolling_restart", everybody=True) as run:
+        eventually("a member is drained", STARTING_SECONDS, lambda: left_behind("drained") != [])
+        run.kill()
     eventually("one member takes writes", WRITING_SECONDS, lambda: len(writable(connect, cluster)) == 1)
     leads, _timeline = standing(connect, cluster)
     assert play(cluster, "failover").ok, f"{leads} leads: there is nothing to do"
@@ -103,9 +103,9 @@ def test_what_was_drained_serves_again_after_any_other_operation(
 
 @thorough
 def test_measuring_clients_end_soon_after_the_lock(cluster: Cluster, login: Login) -> None:
-    run = start(cluster, "switchover", operation_lock_seconds=LOCK_SECONDS)
-    eventually("clients measure", STARTING_SECONDS, lambda: measuring(cluster, login) != [])
-    run.kill()
+    with start(cluster, "switchover", operation_lock_seconds=LOCK_SECONDS) as run:
+        eventually("clients measure", STARTING_SECONDS, lambda: measuring(cluster, login) != [])
+        run.kill()
     eventually("nobody measures any more", LOCK_SECONDS + ENDING_SECONDS, lambda: measuring(cluster, login) == [])
     again = play(cluster, "switchover")
     assert again.ok, again.tail
@@ -149,10 +149,10 @@ def duration(cluster: Cluster, playbook: str, **extra_vars: Any) -> float:
 
 def die_during(cluster: Cluster, seconds: float, playbook: str, **extra_vars: Any) -> None:
     """Kill a run after so many seconds; one that is over by then was quicker than expected, and does not count."""
-    run = start(cluster, playbook, **extra_vars)
-    if run.lasts(seconds):
+    with start(cluster, playbook, **extra_vars) as run:
+        in_time = run.lasts(seconds)
         run.kill()
-    else:
+    if not in_time:
         eventually("the cluster is whole", WHOLE_SECONDS, lambda: is_whole(cluster))
         die_during(cluster, 0.8 * seconds, playbook, **extra_vars)
 

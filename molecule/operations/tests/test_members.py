@@ -222,12 +222,13 @@ def test_every_host_is_rebooted(
 
 def reboot_every_host(cluster: Cluster, lab: Lab) -> Outcome:
     """A host of the lab that reboots goes off; switching it on again is what a machine's firmware does."""
-    run, deadline = start(cluster, "rolling_reboot"), time.monotonic() + REBOOTS_SECONDS
-    while run.lasts(1) and time.monotonic() < deadline:
-        for host in lab.status():
-            if host.state == "off":
-                lab.start(host.name, wait=False)
-    return run.finish(0)
+    deadline = time.monotonic() + REBOOTS_SECONDS
+    with start(cluster, "rolling_reboot") as run:
+        while run.lasts(1) and time.monotonic() < deadline:
+            for host in lab.status():
+                if host.state == "off":
+                    lab.start(host.name, wait=False)
+        return run.finish(0)
 
 
 def booted(login: Login, cluster: Cluster) -> dict[str, str]:

@@ -48,17 +48,14 @@ def test_the_second_of_two_is_refused_and_the_first_goes_on(
     pooled = next(endpoint for endpoint in cluster.rw if endpoint.name == "pooled-rw")
     with connect(pooled, dbname=database, autocommit=False) as slow:
         slow.execute("SELECT count(*) FROM written")
-        first = start(
-            cluster,
-            "switchover",
-            accept="long_transaction",
-            switchover_drain_timeout=DRAIN_SECONDS,
-        )
-        eventually("the first holds clients", STARTING_SECONDS, lambda: left_behind("paused") != [])
-        second = play(cluster, "switchover")
+        accepted: dict[str, Any] = {"accept": "long_transaction", "switchover_drain_timeout": DRAIN_SECONDS}
+        with start(cluster, "switchover", **accepted) as first:
+            eventually("the first holds clients", STARTING_SECONDS, lambda: left_behind("paused") != [])
+            second = play(cluster, "switchover")
+            slow.rollback()
+            outcome = first.finish()
     assert not second.ok
     assert "switchover by" in second.said
-    outcome = first.finish()
     assert outcome.ok, outcome.tail
     assert outcome.report["clients"]["lost_acknowledged"] == 0, "the second must not end the first one's measuring"
     new, now = standing(connect, cluster)

@@ -99,14 +99,14 @@ def test_what_happens_during_the_installing_keeps_the_host_from_being_restarted(
     for machine in cluster.postgres:
         login(machine).check_output(f"touch {SLOWLY}")
     before = started(connect, cluster)
-    run = start(cluster, "rolling_update", rolling_return_timeout=SOON, **outdated)
-    eventually("a host installs", INSTALLED_SECONDS, lambda: any(installs(login, m) for m in cluster.postgres))
-    in_turn = next(machine for machine in cluster.postgres if installs(login, machine))
-    assert in_turn != leads
-    login(leads).check_output(happens.format(leads=leads.name, in_turn=in_turn.name))
-    for machine in cluster.postgres:
-        login(machine).check_output(f"rm {SLOWLY}")
-    stopped = run.finish()
+    with start(cluster, "rolling_update", rolling_return_timeout=SOON, **outdated) as run:
+        eventually("a host installs", INSTALLED_SECONDS, lambda: any(installs(login, m) for m in cluster.postgres))
+        in_turn = next(machine for machine in cluster.postgres if installs(login, machine))
+        assert in_turn != leads
+        login(leads).check_output(happens.format(leads=leads.name, in_turn=in_turn.name))
+        for machine in cluster.postgres:
+            login(machine).check_output(f"rm {SLOWLY}")
+        stopped = run.finish()
     assert not stopped.ok
     assert told.format(leads=leads.name, in_turn=in_turn.name) in stopped.said, stopped.tail
     login(leads).check_output("systemctl start patroni")

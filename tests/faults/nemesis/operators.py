@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 import psycopg
-from faults.arena import Arena, until
+from faults.arena import Arena, NotSo, until
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
 from faults.load import POOLED
-from integration.operations import HELD_SECONDS, WHOLE_SECONDS, Outcome, play, start, started
+from integration.operations import HELD_SECONDS, LONGEST_RUN, Outcome, play, start, started
 
 # Something for each layer to do: PostgreSQL and both proxies reload.
 CHANGE: dict[str, Any] = {
@@ -31,8 +31,8 @@ class TwoOperators(Fault):
         self.outcomes: list[Outcome] = []
 
     def inject(self) -> None:
-        runs = [start(self.arena.cluster, "switchover") for _operator in range(2)]
-        self.outcomes = [run.finish() for run in runs]
+        with start(self.arena.cluster, "switchover") as one, start(self.arena.cluster, "switchover") as other:
+            self.outcomes = [one.finish(), other.finish()]
 
     def acts(self) -> bool:
         return len(self.outcomes) == 2
@@ -63,9 +63,8 @@ class OperatorDies(Fault):
         self.killed = False
 
     def inject(self) -> None:
-        run = start(self.arena.cluster, "site", **CHANGE)
-        self.killed = run.lasts(self.moment)
-        if self.killed:
+        with start(self.arena.cluster, "site", **CHANGE) as run:
+            self.killed = run.lasts(self.moment)
             run.kill()
 
     def acts(self) -> bool:
@@ -135,11 +134,13 @@ class StandbyDiesDuringRestart(Fault):
 
     def inject(self) -> None:
         before = started(self.arena.connect, self.arena.cluster)
-        run = start(self.arena.cluster, "rolling_restart", everybody=True)
-        until("a member was restarted", WHOLE_SECONDS, lambda: self._restarted(before))
-        self.dead = next(name for name in self.standbys if name not in self.restarted)
-        self.arena.lab.power_cut(self.dead)
-        self.outcome = run.finish()
+        with start(self.arena.cluster, "rolling_restart", everybody=True) as run:
+            until("a member was restarted", LONGEST_RUN, lambda: self._restarted(before) or not run.lasts(0))
+            if not self.restarted:
+                raise NotSo(f"the run restarted nobody: {run.finish().tail}")
+            self.dead = next(name for name in self.standbys if name not in self.restarted)
+            self.arena.lab.power_cut(self.dead)
+            self.outcome = run.finish()
 
     def _restarted(self, before: Mapping[str, datetime]) -> bool:
         try:
