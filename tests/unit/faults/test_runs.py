@@ -1,17 +1,17 @@
 # Copyright (c) 2026, The Matriarch authors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Playbooks that the checker runs, with an ansible-playbook that has a worker in a session of its own and does not end."""
+"""Runs of playbooks, with an ansible-playbook that has a worker in a session of its own and does not end."""
 
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
 from integration.inventory import Cluster
-from integration.operations import start
+from integration.operations import Run, start
+from integration.watch import eventually
 
 WORKS = """#!/bin/sh
 setsid sleep 600 &
@@ -37,8 +37,7 @@ def cluster(tmp_path: Path) -> Cluster:
 
 
 def process(noted: Path) -> Path:
-    while not noted.exists():
-        time.sleep(0.01)
+    eventually("the worker works", 10, noted.exists)
     return Path("/proc") / noted.read_text().strip()
 
 
@@ -49,14 +48,18 @@ def lives(found: Path) -> bool:
         return False
 
 
-def test_a_run_does_not_outlive_a_test_that_fails(cluster: Cluster, worker: Path) -> None:
-    with pytest.raises(LookupError), start(cluster, "site") as run:
-        assert lives(process(worker))
+def fail_within(run: Run) -> None:
+    with run:
         raise LookupError
+
+
+def test_a_run_does_not_outlive_a_test_that_fails(cluster: Cluster, worker: Path) -> None:
+    run = start(cluster, "site")
+    assert lives(process(worker))
+    with pytest.raises(LookupError):
+        fail_within(run)
     assert not run.lasts(0)
-    deadline = time.monotonic() + 10
-    while lives(process(worker)):
-        assert time.monotonic() < deadline
+    eventually("the worker is gone", 10, lambda: not lives(process(worker)))
 
 
 def test_killing_a_run_that_has_ended_does_nothing(cluster: Cluster, worker: Path) -> None:
