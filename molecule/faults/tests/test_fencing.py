@@ -12,7 +12,7 @@ from faults.arena import Arena
 from faults.load import DIRECT, POOLED, RW
 from faults.nemesis.bystanders import StandbyIsolated
 from faults.nemesis.fencing import FencedFreeze, FencedIsolation, FencedPowerCut, shortest_lease
-from faults.nemesis.network import LossyNetwork, RestBlocked
+from faults.nemesis.network import LinkToStandbyCut, LossyNetwork, RestBlocked
 from faults.nemesis.processes import PowerCut, SilentPatroni
 from faults.power_switch import Mood, PowerSwitch, wait_for_order
 from faults.trial import MakeFault
@@ -99,7 +99,7 @@ def test_without_proof_the_lease_is_waited_for(happens: Happens, arena: Arena, s
     assert f"that {verdict.fault.leader} has no power is not proved" in journals(arena)
 
 
-@pytest.mark.parametrize("fault", [RestBlocked, SilentPatroni, StandbyIsolated, LossyNetwork])
+@pytest.mark.parametrize("fault", [RestBlocked, SilentPatroni, StandbyIsolated, LinkToStandbyCut, LossyNetwork])
 def test_nobody_is_fenced_whose_host_gives_a_sign_of_life(
     happens: Happens, switch: PowerSwitch, fault: MakeFault
 ) -> None:

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The hosts' own program: `matriarch-fencer` watches the leader's host, and has it fenced when it is silent.
 
-It runs on every member. The one that fences first has the command prove that the host has no power. Then, and only
-then, it has everybody know, so that nobody waits for an answer of that host, and takes the leader's key from it, so
-that nobody waits until the lease is over.
+It runs on every member. Once most of them find the host silent, the one that is first has the command prove that the
+host has no power. Then, and only then, it has everybody know, so that nobody waits for an answer of that host, and
+takes the leader's key from it, so that nobody waits until the lease is over.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing import
     routes,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing.store import Claim, FencingStore, Standing
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing.suspecting import Suspicion
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.fencing import SETTINGS_FILE, Fencing
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.fencing import (
     LARGEST_PAUSE,
@@ -58,6 +59,7 @@ class Fencer:
     ) -> None:
         self._settings, self._store, self._calm_store, self._clock = settings, store, calm_store, clock
         self._silence = Silence()
+        self._suspicion = Suspicion(store, settings.member)
         self._heeded = 0
         self._closed: dict[str, float] = {}
         # Another member is at it: what it finds has to be heard of at once, and no look may keep this one from that.
@@ -80,6 +82,9 @@ class Fencer:
         self._open(standing)
         if standing and self._is_due(standing):
             self._fence(standing)
+        elif not self._is_waiting:
+            # In this order, so that a word counts only after one more look.
+            self._suspicion.follow(standing, self._silence.seconds > 0)
         # An etcd that has just ceased to answer may have lost its own leader with that host.
         ceased, self._etcd_answers = self._etcd_answers and standing is None, standing is not None
         return SUSPICIOUS_SECONDS if ceased or self._silence.since is not None else CALM_SECONDS
@@ -153,17 +158,16 @@ class Fencer:
         settings, leader = self._settings, standing.leads
         if self._silence.seconds < settings.suspect_seconds or self._is_old:
             return False
-        others = [address for name, address in settings.members.items() if name not in (leader, settings.member)]
-        places = [(address, port) for address in others for port in (settings.postgresql_port, settings.patroni_port)]
-        heard = {address for address, _port in looking.answering(places, LOOK_SECONDS)}
+        others = settings.members.keys() - {leader, settings.member}
         view = View(
             member=settings.member,
             members=tuple(settings.members),
             leader=leader,
             paused=standing.paused,
             silent_seconds=self._silence.seconds,
+            is_said=self._suspicion.is_heard(standing),
             others=len(others),
-            others_answering=len(heard),
+            others_suspecting=len(others & standing.suspecting.keys()),
             fencer=standing.fencer.value.decode(errors="replace") if standing.fencer else "",
         )
         return not objection(view, settings.suspect_seconds)

@@ -5,7 +5,8 @@
 
 `/service/CLUSTER/leader` names the leader, for as long as its lease lives. `/matriarch/CLUSTER/fencing` names who
 fences, and `/matriarch/CLUSTER/fenced` the host that has no power, for as long as nobody shall send anything to it.
-Below that, each member notes that it sends nothing to it any more.
+Below that, each member notes that it sends nothing to it any more. Below `/matriarch/CLUSTER/silent`, each member that
+hears nothing of the leader's host names the leader, for a few seconds.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_k
     Put,
     Unchanged,
 )
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni_keys import Leadership, revision
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni_keys import (
+    Leadership,
+    revision,
+    text,
+)
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import RemoteError
 
 Answer = TypeVar("Answer")
@@ -38,6 +43,15 @@ class Standing(Leadership):
 
     fencer: KeyValue | None
     fenced: KeyValue | None
+    words: tuple[KeyValue, ...] = ()
+
+    @property
+    def suspecting(self) -> dict[str, int]:
+        """Who says that nothing on the leader's host answers, and the lease of that word. Words of others are over."""
+        about_it = (
+            word for word in self.words if text(word) == self.leads and word.mod_revision > revision(self.leader)
+        )
+        return {word.key.rpartition("/")[2]: word.lease for word in about_it}
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,7 @@ class FencingStore:
         self._clients, self._silent = list(clients), ""
         own = f"/matriarch/{quote(cluster, safe='')}"
         self._patroni, self._fencer, self._fenced = f"/service/{cluster}", f"{own}/fencing", f"{own}/fenced"
+        self._words = f"{own}/silent/"
 
     def avoid(self, address: str) -> None:
         """A host that is silent: its server is asked only where there is no other."""
@@ -64,7 +79,22 @@ class FencingStore:
 
     def read(self) -> Standing:
         """As etcd's majority has it."""
-        return Standing(*self._ask(lambda etcd: tuple(map(etcd.get, self._keys()))))
+
+        def look(etcd: EtcdKeys) -> Standing:
+            leader, config, fencer, fenced = map(etcd.get, self._keys())
+            return Standing(leader, config, fencer, fenced, etcd.last_below(self._words, MOST_MEMBERS))
+
+        return self._ask(look)
+
+    def suspect(self, standing: Standing, member: str, seconds: int) -> int:
+        """Say for so many seconds that nothing on the leader's host answers this member; the lease of that word.
+
+        0 where somebody leads anew.
+        """
+        lease = self._ask(lambda etcd: etcd.grant_lease(seconds))
+        leads = Unchanged(f"{self._patroni}/leader", revision(standing.leader))
+        word = Put(f"{self._words}{member}", standing.leads.encode(), lease)
+        return lease if self._ask(lambda etcd: etcd.transact([leads], [word])) else 0
 
     def claim(self, standing: Standing, member: str, seconds: int) -> Claim | None:
         """Be the one that fences, for so long; None where another one is, or somebody leads anew.
@@ -105,7 +135,7 @@ class FencingStore:
         return sum(key.lease == lease for key in found)
 
     def forget(self, lease: int) -> None:
-        """Take the note back: the host is there again."""
+        """Take a note or a word back: the host is there again."""
         self._ask(lambda etcd: etcd.revoke_lease(lease))
 
     def depose(self, claim: Claim) -> bool:

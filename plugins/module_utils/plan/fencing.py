@@ -4,7 +4,7 @@
 """Whether a member may have the leader's host fenced now, or why it must not. Pure.
 
 Fencing needs no suspicion to be right, for the command itself proves that the power is off. But it costs a cluster its
-leader, so it is not done by somebody who may be the one that is cut off, nor while people work on the cluster by hand.
+leader, so it is not done by somebody who alone hears nothing of it, nor while people work on the cluster by hand.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ class Silence:
 class View:
     """What one member sees. etcd has told it with its majority who leads, and whether Patroni is paused.
 
-    `others`: how many members there are besides the leader and itself, and `others_answering` how many of them answer
-    it. `fencer`: who is at it already, or was without success a short while ago.
+    `is_said`: whether it has said in etcd that the leader's host is silent, and has looked once more since. `others`:
+    how many members there are besides the leader and itself, and `others_suspecting` how many of them say the same now.
+    `fencer`: who is at it already, or was without success a short while ago.
     """
 
     member: str
@@ -51,8 +52,9 @@ class View:
     leader: str
     paused: bool = False
     silent_seconds: float = 0.0
+    is_said: bool = False
     others: int = 0
-    others_answering: int = 0
+    others_suspecting: int = 0
     fencer: str = ""
 
 
@@ -68,8 +70,10 @@ def objection(view: View, suspect_seconds: float) -> str:
         return f"{view.leader} has been silent for {view.silent_seconds:.1f} of {suspect_seconds:.1f} s"
     if view.paused:
         return "Patroni is paused"
-    if 2 * view.others_answering <= view.others and view.others:
-        return f"only {view.others_answering} of {view.others} other members answer: this one may be cut off itself"
+    if not view.is_said:
+        return "nobody has looked since etcd answers: this member may have been cut off itself"
+    if 2 * view.others_suspecting <= view.others and view.others:
+        return f"only {view.others_suspecting} of {view.others} other members find {view.leader} silent as well"
     if view.fencer:
         return f"{view.fencer} is at it, or was in vain"
     return ""

@@ -66,6 +66,21 @@ class LeaderInMinority(Blocked):
         return Budget(gap=gap(allowed, RW, DIRECT), leadership="moves")
 
 
+class LinkToStandbyCut(Blocked):
+    """The leader and one standby do not hear each other, and all others hear both."""
+
+    ports = ()
+    seconds = 20.0
+
+    def inject(self) -> None:
+        self.arena.lab.block(self.leader, ports=self.ports, peers=self.standbys[:1])
+
+    def budget(self) -> Budget:
+        # Clients of that standby's proxy are held for as long as its pooler has patience.
+        allowed = GENEROUS * self.arena.bound("host_lost")
+        return Budget(gap=gap(allowed, DIRECT), leadership="stays")
+
+
 class LeaderWithoutEtcd(Blocked):
     """The leader reaches no majority of etcd. With failsafe mode it asks the members, and stays."""
 

@@ -26,6 +26,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing import
     routes,
 )
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing.store import FencingStore
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.fencing.suspecting import WORD_SECONDS
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.fencing import Fencing
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.fencing import LARGEST_PAUSE
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.etcd_keys import FakeKeys
@@ -48,6 +49,7 @@ SETTINGS = Fencing(
     key_file="",
 )
 LEADER = "/service/shop/leader"
+WORD = "/matriarch/shop/silent/{}"
 
 
 class World:
@@ -62,14 +64,15 @@ class World:
         self.spoken: list[tuple[str, str]] = []
         self.heard = threading.Event()
         self.others_heed, self.order = True, []
+        self.others_suspect = True
         monkeypatch.setattr(looking, "answering", self.answering)
         monkeypatch.setattr(proving, "disproof", self.prove)
         monkeypatch.setattr(routes, "close", self.routes.append)
         monkeypatch.setattr(routes, "open_all", lambda: self.routes.append("open"))
         monkeypatch.setattr(refusing, "speak_for", self.speak_for)
         monkeypatch.setattr(time, "sleep", self.sleep)
-        store = FencingStore([EtcdKeys(JsonHttp(url)) for url in etcd.urls], "shop")
-        self.fencer = program.Fencer(SETTINGS, store, store, lambda: self.now)
+        self.store = FencingStore([EtcdKeys(JsonHttp(url)) for url in etcd.urls], "shop")
+        self.fencer = program.Fencer(SETTINGS, self.store, self.store, lambda: self.now)
 
     def answering(self, places, seconds):
         found = set(places) - self.dark
@@ -95,10 +98,19 @@ class World:
     def darken(self, *names):
         self.dark |= {(MEMBERS[name], port) for name in names for port in (5432, 8008)}
 
+    def turn(self):
+        """One of the fencer, and as much of pg3's as it is told of."""
+        leader = self.etcd.keys.get(LEADER.encode())
+        if self.others_suspect and leader and (MEMBERS[leader.value.decode()], 5432) in self.dark:
+            self.etcd.write(WORD.format("pg3"), leader.value)
+        else:
+            self.etcd.keys.pop(WORD.format("pg3").encode(), None)
+        self.now += self.fencer.turn()
+
     def pass_seconds(self, seconds):
         end = self.now + seconds
         while self.now < end:
-            self.now += self.fencer.turn()
+            self.turn()
 
 
 @pytest.fixture
@@ -297,9 +309,64 @@ def test_one_sign_of_life_is_enough(world, port):
     assert (world.run, LEADER in world.etcd) == ([], True)
 
 
-def test_whoever_reaches_nobody_fences_nobody(world):
-    world.darken("pg1", "pg3")
+def test_whoever_alone_hears_nothing_fences_nobody(world):
+    world.others_suspect = False
+    world.darken("pg1")
     world.pass_seconds(20)
+    assert world.run == []
+    assert world.etcd[WORD.format("pg2")] == b"pg1"
+    world.others_suspect = True
+    world.pass_seconds(1)
+    assert world.run == ["pg1"]
+
+
+def test_a_word_is_taken_back_when_the_leader_is_heard(world):
+    world.others_suspect = False
+    world.darken("pg1")
+    world.pass_seconds(3)
+    world.dark.clear()
+    world.pass_seconds(1)
+    assert WORD.format("pg2") not in world.etcd
+
+
+def test_a_word_is_kept_up(world):
+    world.others_suspect = False
+    world.darken("pg1")
+    world.pass_seconds(3)
+    world.etcd.pass_time(WORD_SECONDS)
+    assert WORD.format("pg2") not in world.etcd
+    world.pass_seconds(1)
+    assert WORD.format("pg2") in world.etcd
+
+
+def test_a_word_about_an_earlier_leadership_counts_for_nothing(world):
+    world.etcd.write(WORD.format("pg3"), b"pg1")
+    world.etcd.write(LEADER, b"pg1")
+    assert world.store.read().suspecting == {}
+    world.etcd.write(WORD.format("pg3"), b"pg2")
+    assert world.store.read().suspecting == {}
+    world.etcd.write(WORD.format("pg3"), b"pg1")
+    assert world.store.read().suspecting == {"pg3": 0}
+
+
+@pytest.mark.parametrize("said", [False, True], ids=["nothing said", "said before"])
+def test_a_member_that_was_cut_off_looks_again_before_anything_is_done(world, said):
+    """The network comes back after a look and before etcd is asked: all that it has heard is its own silence."""
+    world.others_suspect = False
+    world.pass_seconds(1)
+    world.darken("pg1")
+    if said:
+        world.pass_seconds(2.5)
+    assert (WORD.format("pg2") in world.etcd) is said
+    world.etcd.refusals["/v3/kv/range"] = (14, 503, "etcdserver: no leader")
+    for _turn in range(20):
+        world.fencer.turn()
+    # Somebody else, who was cut off as well, says the same.
+    world.etcd.write(WORD.format("pg3"), b"pg1")
+    world.etcd.before = lambda path: world.dark.clear() if path == "/v3/kv/range" else None
+    world.etcd.refusals.clear()
+    for _turn in range(20):
+        world.now += world.fencer.turn()
     assert world.run == []
 
 
@@ -316,9 +383,11 @@ def test_nobody_is_fenced_without_etcd(world):
     world.darken("pg1")
     world.pass_seconds(20)
     assert world.run == []
-    # The silence has lasted long enough as soon as etcd can tell who leads.
+    # The silence has lasted long enough as soon as etcd can tell who leads, and one look more finds the same.
     world.etcd.refusals.clear()
-    world.fencer.turn()
+    world.turn()
+    assert world.run == []
+    world.turn()
     assert world.run == ["pg1"]
 
 

@@ -15,7 +15,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.fencing i
     objection,
 )
 
-DUE = View("pg2", ("pg1", "pg2", "pg3"), "pg1", silent_seconds=2.0, others=1, others_answering=1)
+DUE = View("pg2", ("pg1", "pg2", "pg3"), "pg1", silent_seconds=2.0, is_said=True, others=1, others_suspecting=1)
 
 
 def test_a_silent_leader_is_fenced():
@@ -30,7 +30,8 @@ def test_a_silent_leader_is_fenced():
         ({"leader": "pg9"}, "pg9 is no member that the inventory knows"),
         ({"silent_seconds": 1.9}, "pg1 has been silent for 1.9 of 2.0 s"),
         ({"paused": True}, "Patroni is paused"),
-        ({"others_answering": 0}, "only 0 of 1 other members answer"),
+        ({"is_said": False}, "nobody has looked since etcd answers"),
+        ({"others_suspecting": 0}, "only 0 of 1 other members find pg1 silent as well"),
         ({"fencer": "pg3"}, "pg3 is at it"),
     ],
 )
@@ -39,11 +40,11 @@ def test_what_speaks_against_it(change, told):
 
 
 @pytest.mark.parametrize(
-    ("others", "answering", "may"),
+    ("others", "suspecting", "may"),
     [(0, 0, True), (1, 1, True), (1, 0, False), (2, 1, False), (2, 2, True), (3, 1, False), (3, 2, True)],
 )
-def test_most_of_the_others_have_to_answer(others, answering, may):
-    assert (objection(replace(DUE, others=others, others_answering=answering), 2.0) == "") is may
+def test_most_of_the_others_have_to_find_it_silent_as_well(others, suspecting, may):
+    assert (objection(replace(DUE, others=others, others_suspecting=suspecting), 2.0) == "") is may
 
 
 def looks(*each):
