@@ -7,37 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd import EtcdClient
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.etcd_keys import EtcdKeys
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import FirstAnswer, first_answer
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.json_http import first_answer
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.clients.patroni import PatroniClient
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.errors import NobodyAnswered, RemoteError
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import ClusterState
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Store, Unfinished
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.restore_note import note_key, told
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading import EtcdReading, read_etcd
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading_agreement import read_agreement
-
-
-def read_cluster(clients: Iterable[PatroniClient], history: int) -> FirstAnswer[PatroniClient, ClusterState]:
-    """The cluster in the eyes of the first Patroni that answers, with the last `history` ends of timelines.
-
-    A Patroni that tells the cluster and no history is no reason to ask another. Raises NobodyAnswered.
-    """
-    return first_answer(clients, lambda client: _with_history(client, history))
-
-
-def _with_history(client: PatroniClient, count: int) -> ClusterState:
-    cluster = client.cluster()
-    if count <= 0:
-        return cluster
-    try:
-        return replace(cluster, history=client.history()[-count:])
-    except RemoteError:
-        return cluster
 
 
 def read_config(client: PatroniClient) -> dict[str, Any] | None:

@@ -14,6 +14,8 @@ description:
   - Where no Patroni answers and nothing is waited for, this is a finding too (RV(cluster) is null) and no failure.
   - With O(etcd_urls) or O(hosts) it puts together the whole picture, and returns a verdict with its reasons and the
     next command for each. Servers and hosts that do not answer are reasons, and no failure.
+  - Who tells of a leader that says itself that it does not lead is not believed, and the next member is asked. Patroni
+    reads from the copy of its own etcd server, which may be old where both are cut off.
 extends_documentation_fragment:
   - matriarch.pgcluster.patroni
   - matriarch.pgcluster.tls
@@ -377,8 +379,12 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster 
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.host_report import HostReport, parse_reports
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import Limits, Status, Sync, Unfinished
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.verdict import judge
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading_status import (
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading_cluster import (
+    Told,
     read_cluster,
+    second_opinion,
+)
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.reading_status import (
     read_config,
     read_restore,
     read_store,
@@ -398,23 +404,41 @@ class Observation:
     unanswered: dict[str, str]
     told_by: PatroniClient | None = None
     cloned: tuple[str, ...] = ()
+    doubted: bool = False
+
+    @classmethod
+    def of(cls, told: Told, params: dict[str, Any], doubt: str = "") -> Observation:
+        """What that Patroni told, and why it is not to be believed."""
+        problems = told.answer.problems(params["members"], synchronous=params["synchronous"])
+        return cls(
+            told.answer,
+            (doubt, *problems) if doubt else problems,
+            told.unanswered,
+            told.client,
+            told.answer.cloned(params["members"]),
+            bool(doubt),
+        )
 
     def reaches(self, goal: str | None, former_leader: str = "") -> bool:
         """True when this is what was waited for."""
         if goal == "leader":
             leader = self.cluster.leader if self.cluster else None
-            return leader is not None and leader.is_up and leader.name != former_leader
+            return leader is not None and leader.is_up and leader.name != former_leader and not self.doubted
         return goal is None or not self.problems
 
 
 def observe(clients: list[PatroniClient], params: dict[str, Any]) -> Observation:
     """Ask once. Nobody answering is an observation, not an error."""
     try:
-        first = read_cluster(clients, params["history"])
+        told = read_cluster(clients, params["history"])
     except NobodyAnswered as error:
         return Observation(None, (str(error),), error.unanswered)
-    problems = first.answer.problems(params["members"], synchronous=params["synchronous"])
-    return Observation(first.answer, problems, first.unanswered, first.client, first.answer.cloned(params["members"]))
+    seen = Observation.of(told, params)
+    # The leader may be silent, and is asked only where the answer is one that somebody acts on.
+    if not seen.reaches(params["wait_for"], params["former_leader"]):
+        return seen
+    told, doubt = second_opinion(clients, told, params["history"])
+    return Observation.of(told, params, doubt)
 
 
 def wait(clients: list[PatroniClient], params: dict[str, Any]) -> Outcome[Observation]:
