@@ -11,7 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from . import cgroup, delay, network
+from . import cgroup, delay, network, stuck
 from .errors import LabError
 from .host import Host
 from .inside import ssh_command
@@ -95,5 +95,10 @@ def _listens(host: Host) -> bool:
 def cut(host: Host) -> None:
     """A power cut. What the host had written but not synced survives, unlike on real hardware."""
     delay.end(host)
-    cgroup.of_host(host).kill()
+    group = cgroup.of_host(host)
+    try:
+        group.kill()
+    except LabError:
+        stuck.release(group.pids())
+        group.kill()
     network.unplug(host)
