@@ -40,6 +40,7 @@ CALM_SECONDS = 0.3  # between two looks at a leader that answers
 SUSPICIOUS_SECONDS = 0.05
 LOOK_SECONDS = 0.25  # for an answer; one lost packet is sent again only after a second, so each place is asked twice
 SHORTEST_LOOK = 0.1  # the last one takes no longer than the suspicion needs
+AHEAD_SECONDS = 0.5  # a member says so before it may act: the first one that may finds the words of the others
 HEED_SECONDS = 0.5  # for the other members to send nothing to a host without power any more
 HEED_LOOK_SECONDS = 0.02
 ETCD_SECONDS = 1.0
@@ -96,7 +97,7 @@ class Fencer:
     @property
     def _is_waiting(self) -> bool:
         """Until a silence is nearly long enough, etcd is not asked: it may have to elect a leader itself."""
-        return 0.0 < self._silence.seconds < self._settings.suspect_seconds - LOOK_SECONDS
+        return 0.0 < self._silence.seconds < self._settings.suspect_seconds - AHEAD_SECONDS
 
     def _read(self) -> Standing | None:
         """None where etcd does not answer: then nobody is fenced, but looked at, so that the time counts."""

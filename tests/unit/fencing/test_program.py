@@ -320,6 +320,15 @@ def test_whoever_alone_hears_nothing_fences_nobody(world):
     assert world.run == ["pg1"]
 
 
+def test_a_member_says_so_before_it_may_act(world):
+    """So the first one that may does not wait for the others."""
+    world.others_suspect = False
+    world.pass_seconds(1)
+    world.darken("pg1")
+    world.pass_seconds(SETTINGS.suspect_seconds - 0.3)
+    assert (world.etcd[WORD.format("pg2")], world.run) == (b"pg1", [])
+
+
 def test_a_word_is_taken_back_when_the_leader_is_heard(world):
     world.others_suspect = False
     world.darken("pg1")
