@@ -39,9 +39,15 @@ def second_opinion(clients: Sequence[PatroniClient], told: Told, history: int = 
     if objection == "":
         return told, ""
     for other in _others(clients, told, history):
-        if _objection(clients, other.answer) == "":
+        if not _same_leader(other, told) and _objection(clients, other.answer) == "":
             return other, ""
     return told, objection or ""
+
+
+def _same_leader(one: Told, other: Told) -> bool:
+    """Then it is not asked again: where it is silent, that would be waited for once more."""
+    leaders = [told.answer.leader.name if told.answer.leader else None for told in (one, other)]
+    return leaders[0] == leaders[1]
 
 
 def _objection(clients: Sequence[PatroniClient], cluster: ClusterState) -> str | None:

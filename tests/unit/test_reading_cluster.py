@@ -88,6 +88,13 @@ def test_where_nobody_knows_better_it_is_said(world: World) -> None:
     assert world.opinion() == ("pg1", "pg1 is told to lead, and says itself that it is a replica that is running")
 
 
+def test_a_leader_of_whom_all_tell_is_asked_once(world: World) -> None:
+    """It may be silent, and would be waited for each time."""
+    world.tell(leads="pg2", old=NAMES)
+    world.opinion()
+    assert [call.path for call in world.patronis["pg1"].server.calls].count("/patroni") == 1
+
+
 def test_a_leader_that_confirms_it_is_enough(world: World) -> None:
     world.tell(leads="pg1", old=NAMES)
     assert world.opinion() == ("pg1", "")
