@@ -53,11 +53,11 @@ def _same_leader(one: Told, other: Told) -> bool:
 def _objection(clients: Sequence[PatroniClient], cluster: ClusterState) -> str | None:
     """Empty where the leader that is told confirms it, or where there is none to ask; None where it does not answer."""
     leader = cluster.leader
-    told_by = [client for client in clients if leader and (leader.api_url or "").startswith(f"{client.url}/")]
-    if leader is None or not told_by:
+    its_own = [client for client in clients if leader and (leader.api_url or "").startswith(f"{client.url}/")]
+    if leader is None or not its_own:
         return ""
     try:
-        status = told_by[0].status()
+        status = its_own[0].status()
     except RemoteError:
         return None
     if status.serves_as_leader:

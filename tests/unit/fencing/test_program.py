@@ -333,6 +333,7 @@ def test_a_word_is_taken_back_when_the_leader_is_heard(world):
     world.others_suspect = False
     world.darken("pg1")
     world.pass_seconds(3)
+    assert WORD.format("pg2") in world.etcd
     world.dark.clear()
     world.pass_seconds(1)
     assert WORD.format("pg2") not in world.etcd
