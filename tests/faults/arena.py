@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.timing import timing
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.timing import Timing, timing
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.timing import bounds
 from integration.inventory import Cluster
 from integration.operations import ask_patroni
@@ -62,10 +62,13 @@ class Arena:
 
     def bound(self, fault: str) -> float:
         """The worst case, in seconds, that the cluster's timeouts promise after a fault."""
+        return next(bound.seconds for bound in bounds(self.timing()) if bound.fault == fault)
+
+    def timing(self) -> Timing:
         settings = timing(PRESET)
         if self.configuration()["ttl"] != settings.ttl:
             raise RuntimeError(f"the cluster does not have the timeouts of {PRESET}: {self.configuration()}")
-        return next(bound.seconds for bound in bounds(settings) if bound.fault == fault)
+        return settings
 
 
 def until(what: str, seconds: float, probe: Callable[[], object]) -> None:

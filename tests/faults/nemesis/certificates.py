@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_priv
 from faults.arena import Arena, NotSo
 from faults.budget import Budget
 from faults.fault import GENEROUS, Fault, gap
-from faults.load import DIRECT, POOLED, RW
+from faults.load import DIRECT, POOLED, RO, RW
 from faults.wholeness import ETCDCTL
 from integration.operations import Outcome, play
 
@@ -128,7 +128,10 @@ class StandbysCertificateOver(Fault):
             raise NotSo(f"the next run failed: {deployed.tail}")
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), leadership="stays")
+        """A reader at that host's pooler may wait for a session which the pooler, with this certificate, cannot get."""
+        allowed = GENEROUS * self.arena.bound("clean_stop")
+        waits = self.arena.timing().pgbouncer_query_wait_timeout
+        return Budget(gap=gap(allowed) | gap(waits + allowed, RO), leadership="stays")
 
 
 class EtcdCertificateOver(Fault):
