@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from faults.nemesis.starting import CannotStartAgain, CopyInterrupted, NameTaken, PatroniGone, RewindInterrupted
+from faults.nemesis.starting import (
+    CannotStartAgain,
+    CopyInterrupted,
+    NameTaken,
+    PatroniGone,
+    RecoveryInterrupted,
+    RewindInterrupted,
+)
 from faults.verdict import Verdict
 
 Happens = Callable[..., Verdict]
@@ -20,6 +27,10 @@ def test_A07_patroni_of_the_leader_dies_for_good(happens: Happens) -> None:
 
 def test_F05_power_cut_during_a_rewind(happens: Happens) -> None:
     assert happens(RewindInterrupted).problems == []
+
+
+def test_F05_recovery_interrupted(happens: Happens) -> None:
+    assert happens(RecoveryInterrupted).problems == []
 
 
 def test_F16_power_cut_during_a_copy(happens: Happens) -> None:

@@ -23,6 +23,30 @@ end=$(($(date +%s) + {CATCH_SECONDS}))
 until pkill -STOP -f '{{work}}'; do test $(date +%s) -lt $end; sleep 0.005; done
 """
 
+# So much that replaying it takes a moment, and nobody else has it.
+MORE = "SET synchronous_commit = local; CREATE TABLE kept_by_nobody AS SELECT generate_series(1, 500000)"
+# As Patroni starts it, and stops it again.
+INTERRUPT_RECOVERY = f"""
+cd {DATA}
+touch standby.signal
+chown postgres: standby.signal
+runuser -u postgres -- sh -c "exec $(cat postmaster.opts)" > /run/recovery 2>&1 &
+until grep --quiet 'redo starts' /run/recovery; do kill -0 $!; sleep 0.002; done
+kill -INT $(head -n 1 postmaster.pid)
+wait
+"""
+CONTROL = "/usr/lib/postgresql/*/bin/pg_controldata " + DATA
+INTERRUPTED = {"shut down in recovery", "0/0"}
+
+
+def until_another_leads(fault: Fault) -> None:
+    asked = "SELECT pg_is_in_recovery()"
+    until(
+        "another member leads",
+        CATCH_SECONDS,
+        lambda: "f" in (fault.arena.sql(name, asked) for name in fault.standbys),
+    )
+
 
 class CannotStartAgain(KillPostmaster):
     """The postmaster dies, and a setting that PostgreSQL does not know keeps it from starting: another one leads."""
@@ -65,17 +89,40 @@ class RewindInterrupted(PowerCut):
         time.sleep(ALONE_SECONDS)
         self.arena.shell(self.leader, f"kill -9 $(head -n 1 {DATA}/postmaster.pid)")
         # What it has sent in vain would still reach a standby before that.
-        until("another member leads", CATCH_SECONDS, self._another_leads)
+        until_another_leads(self)
         self.arena.lab.unblock(self.leader)
         self.arena.shell(self.leader, CATCH.format(work=REWINDS))
         super().inject()
 
-    def _another_leads(self) -> bool:
-        return "f" in (self.arena.sql(name, "SELECT pg_is_in_recovery()") for name in self.standbys)
-
     def heal(self) -> None:
         super().heal()
         self.arena.lab.unblock(self.leader)
+
+
+class RecoveryInterrupted(PatroniGone):
+    """A former leader, which has more than the new one, is stopped while it replays that after its crash.
+
+    It looks like a replica that was stopped properly, and pg_rewind finds nothing to rewind.
+    """
+
+    until_moved = False
+    seconds = 5.0
+
+    def inject(self) -> None:
+        self.arena.lab.block(self.leader, ports=[POSTGRESQL], peers=self.standbys)
+        self.arena.sql(self.leader, MORE)
+        super().inject()
+        until_another_leads(self)
+        self.arena.lab.unblock(self.leader)
+        self.arena.shell(self.leader, INTERRUPT_RECOVERY)
+
+    def acts(self) -> bool:
+        lines = self.arena.shell(self.leader, CONTROL).splitlines()
+        return super().acts() and {line.partition(":")[2].strip() for line in lines} >= INTERRUPTED
+
+    def heal(self) -> None:
+        self.arena.lab.unblock(self.leader)
+        super().heal()
 
 
 class CopyInterrupted(Fault):

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -36,6 +37,9 @@ def main():
     if len(sys.argv) > 2:
         from patroni.dcs import etcd3
         print(etcd3._raise_for_data(json.loads(sys.argv[2]), 503))
+    if len(sys.argv) > 3:
+        from patroni.postgresql import Postgresql
+        print(Postgresql(json.loads(sys.argv[3])).controldata())
     return 3
 """
 
@@ -56,15 +60,25 @@ def _raise_for_data(data, status_code=None):
 """
 
 
+POSTGRESQL = """
+class Postgresql:
+    def __init__(self, data):
+        self.data = data
+
+    def controldata(self):
+        return self.data
+"""
+
 API = "class RestApiHandler:\n    disable_nagle_algorithm = False"
 
 
 @pytest.fixture
 def run(tmp_path):
-    def run_with(etcd3, *command, api=API):
+    def run_with(etcd3, *command, api=API, postgresql=POSTGRESQL):
         package = tmp_path / "patroni"
         (package / "dcs").mkdir(parents=True)
         files = {"__init__": "", "__main__": MAIN, "api": api, "dcs/__init__": "", "dcs/etcd3": etcd3}
+        files["postgresql"] = postgresql
         for name, text in files.items():
             if text is not None:
                 (package / f"{name}.py").write_text(text)
@@ -119,6 +133,33 @@ def test_what_etcd_says_in_a_stream_is_understood(run, answer, understood):
     done = run(ETCD3, str(WRAPPER), "config.yml", json.dumps(answer))
     assert done.stdout.splitlines()[-1] == str(understood)
     assert (done.returncode, done.stderr) == (3, "")
+
+
+STATE, LOCATION = "Database cluster state", "Minimum recovery ending location"
+
+
+@pytest.mark.parametrize(
+    ("data", "state"),
+    [
+        ({STATE: "shut down in recovery", LOCATION: "0/0"}, "in crash recovery"),
+        ({STATE: "shut down in recovery", LOCATION: "0/00000000"}, "in crash recovery"),
+        ({STATE: "shut down in recovery", LOCATION: "0/179B1140"}, "shut down in recovery"),
+        ({STATE: "shut down", LOCATION: "0/0"}, "shut down"),
+        ({STATE: "shut down in recovery"}, "shut down in recovery"),
+        ({}, None),
+    ],
+    ids=["interrupted", "in longer words", "a replica", "a leader", "no location", "no answer"],
+)
+def test_a_recovery_that_was_interrupted_is_told_from_a_replica_that_was_stopped(run, data, state):
+    done = run(ETCD3, str(WRAPPER), "config.yml", "{}", json.dumps(data))
+    assert ast.literal_eval(done.stdout.splitlines()[-1]) == ({**data, STATE: state} if state else data)
+    assert (done.returncode, done.stderr) == (3, "")
+
+
+def test_another_postgresql_is_recovered_as_it_is(run):
+    done = run(ETCD3, postgresql="class Server: pass")
+    assert done.returncode == 3
+    assert done.stderr.startswith("an interrupted recovery is taken as this Patroni does it: ")
 
 
 def test_a_process_that_imports_it_once_more_starts_no_second_patroni(run):
