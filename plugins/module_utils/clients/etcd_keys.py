@@ -125,6 +125,13 @@ class EtcdKeys:
         body = {"key": encoded(prefix), **_until(end_of(prefix)), "limit": str(limit)}
         return self._call("/v3/kv/range", {**body, "sort_order": "DESCEND", "sort_target": "KEY"}, _keys)
 
+    def together(self, keys: Sequence[str], prefix: str) -> dict[str, KeyValue]:
+        """Those of the keys that are there, and all that begin with `prefix`, as of one moment."""
+        ranges = [{"key": encoded(key)} for key in keys]
+        ranges.append({"key": encoded(prefix), **_until(end_of(prefix))})
+        body = {"compare": [], "success": [{"request_range": asked} for asked in ranges]}
+        return self._call("/v3/kv/txn", body, _keys_of_all)
+
     def transact(self, if_all: Sequence[Created | Unchanged], then: Sequence[Put | Delete]) -> bool:
         """Do all of `then` at once if every condition holds; tells whether it was done."""
         body = {"compare": [c.to_json() for c in if_all], "success": [o.to_json() for o in then]}
@@ -173,6 +180,10 @@ def _decoded(text: object) -> bytes:
 
 def _keys(answer: Mapping[str, Any]) -> tuple[KeyValue, ...]:
     return tuple(KeyValue.from_json(kv) for kv in answer.get("kvs", ()))
+
+
+def _keys_of_all(answer: Mapping[str, Any]) -> dict[str, KeyValue]:
+    return {kv.key: kv for response in answer["responses"] for kv in _keys(response["response_range"])}
 
 
 def _lease(lease: int) -> dict[str, str]:

@@ -78,13 +78,16 @@ class FencingStore:
         self._silent = address
 
     def read(self) -> Standing:
-        """As etcd's majority has it."""
-
-        def look(etcd: EtcdKeys) -> Standing:
-            leader, config, fencer, fenced = map(etcd.get, self._keys())
-            return Standing(leader, config, fencer, fenced, etcd.last_below(self._words, MOST_MEMBERS))
-
-        return self._ask(look)
+        """As etcd's majority has it, all of the same moment."""
+        leader, config = f"{self._patroni}/leader", f"{self._patroni}/config"
+        found = self._ask(lambda etcd: etcd.together([leader, config, self._fencer, self._fenced], self._words))
+        return Standing(
+            leader=found.get(leader),
+            config=found.get(config),
+            fencer=found.get(self._fencer),
+            fenced=found.get(self._fenced),
+            words=tuple(word for key, word in found.items() if key.startswith(self._words)),
+        )
 
     def suspect(self, standing: Standing, member: str, seconds: int) -> int:
         """Say for so many seconds that nothing on the leader's host answers this member; the lease of that word.
@@ -158,9 +161,6 @@ class FencingStore:
 
     def _still_fences(self, claim: Claim) -> Unchanged:
         return Unchanged(self._fencer, claim.fencer_revision)
-
-    def _keys(self) -> tuple[str, ...]:
-        return f"{self._patroni}/leader", f"{self._patroni}/config", self._fencer, self._fenced
 
     def _insist(self, operation: Callable[[EtcdKeys], Answer]) -> Answer:
         """Ask once more, the next server, where one does not answer."""

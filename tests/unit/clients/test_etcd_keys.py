@@ -68,6 +68,14 @@ def test_the_last_keys_below_a_prefix_come_first_and_a_range_is_deleted(client: 
     assert end_of("/j/") == "/j0"
 
 
+def test_keys_are_read_together_whether_they_are_there_or_not(client: EtcdKeys, fake: FakeKeys) -> None:
+    assert client.together(["a", "b"], "/w/") == {}
+    assert client.transact([], [Put(name, name.encode()) for name in ("a", "/w/1", "/w/2", "/w", "/x")])
+    found = client.together(["a", "b"], "/w/")
+    assert {key: kv.value for key, kv in found.items()} == {"a": b"a", "/w/1": b"/w/1", "/w/2": b"/w/2"}
+    assert fake.writes == ["/v3/kv/txn"]
+
+
 def test_a_lease_takes_its_key_along_when_it_ends(client: EtcdKeys, fake: FakeKeys) -> None:
     lease = client.grant_lease(30)
     assert lease >= FIRST_LEASE

@@ -57,8 +57,7 @@ class FakeKeys:
     @property
     def writes(self) -> list[str]:
         """The paths of the requests that change something."""
-        reading = ("/v3/kv/range", "/v3/lease/timetolive")
-        return [call.path for call in self.calls if call.path not in reading]
+        return [call.path for call in self.calls if not _is_read(call)]
 
     def stop(self) -> None:
         """The end of a test."""
@@ -123,6 +122,9 @@ class FakeKeys:
     def _transact(self, body: dict[str, Any]) -> Reply:
         if not all(self._holds(condition) for condition in body["compare"]):
             return Reply({"header": self._header()})
+        if ranges := _ranges(body):
+            responses = [{"response_range": self._range(asked)} for asked in ranges]
+            return Reply({"header": self._header(), "succeeded": True, "responses": responses})
         puts = [operation["request_put"] for operation in body["success"] if "request_put" in operation]
         if any(int(put["lease"]) not in {0, *self.leases} for put in puts):
             return _refusal(*NO_SUCH_LEASE)
@@ -181,6 +183,16 @@ class FakeKeys:
 
     def _header(self) -> dict[str, str]:
         return {"cluster_id": "9", "member_id": "7", "revision": str(self.revision), "raft_term": "2"}
+
+
+def _ranges(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a transaction reads, which then changes nothing."""
+    return [operation["request_range"] for operation in body["success"] if "request_range" in operation]
+
+
+def _is_read(call: Call) -> bool:
+    reading = ("/v3/kv/range", "/v3/lease/timetolive")
+    return call.path in reading or (call.path == "/v3/kv/txn" and bool(_ranges(call.body)))
 
 
 def _coded(value: bytes) -> str:

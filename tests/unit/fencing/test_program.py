@@ -265,7 +265,7 @@ def test_a_leader_that_comes_back_during_a_claim_in_vain_is_left_alone(world, se
 
 def darken_for_long(world):
     """Longer than the suspicion takes, before etcd can tell who leads."""
-    world.etcd.refusals["/v3/kv/range"] = (14, 503, "etcdserver: no leader")
+    world.etcd.refusals["/v3/kv/txn"] = (14, 503, "etcdserver: no leader")
     world.darken("pg1")
     world.pass_seconds(3)
     world.etcd.refusals.clear()
@@ -283,7 +283,7 @@ def test_so_it_is_for_whoever_has_not_fenced(world):
     assert (world.run, world.etcd[LEADER]) == ([], b"pg1")
 
 
-@pytest.mark.parametrize("path", ["/v3/kv/range", "/v3/kv/txn"], ids=["who leads", "the claim"])
+@pytest.mark.parametrize("path", ["/v3/kv/txn", "/v3/lease/grant"], ids=["who leads", "the claim"])
 @pytest.mark.parametrize("returns", [True, False])
 def test_a_silence_is_old_when_etcd_was_slow(world, path, returns):
     """It elects a leader of its own, perhaps for the same reason."""
@@ -368,12 +368,12 @@ def test_a_member_that_was_cut_off_looks_again_before_anything_is_done(world, sa
     if said:
         world.pass_seconds(2.5)
     assert (WORD.format("pg2") in world.etcd) is said
-    world.etcd.refusals["/v3/kv/range"] = (14, 503, "etcdserver: no leader")
+    world.etcd.refusals["/v3/kv/txn"] = (14, 503, "etcdserver: no leader")
     for _turn in range(20):
         world.fencer.turn()
     # Somebody else, who was cut off as well, says the same.
     world.etcd.write(WORD.format("pg3"), b"pg1")
-    world.etcd.before = lambda path: world.dark.clear() if path == "/v3/kv/range" else None
+    world.etcd.before = lambda path: world.dark.clear() if path == "/v3/kv/txn" else None
     world.etcd.refusals.clear()
     for _turn in range(20):
         world.now += world.fencer.turn()
@@ -389,7 +389,7 @@ def test_nobody_is_fenced_in_a_pause(world):
 
 def test_nobody_is_fenced_without_etcd(world):
     world.pass_seconds(1)
-    world.etcd.refusals["/v3/kv/range"] = (14, 503, "etcdserver: no leader")
+    world.etcd.refusals["/v3/kv/txn"] = (14, 503, "etcdserver: no leader")
     world.darken("pg1")
     world.pass_seconds(20)
     assert world.run == []
