@@ -31,12 +31,14 @@ cd {DATA}
 touch standby.signal
 chown postgres: standby.signal
 runuser -u postgres -- sh -c "exec $(cat postmaster.opts)" > /run/recovery 2>&1 &
-until grep --quiet 'redo starts' /run/recovery; do kill -0 $!; sleep 0.002; done
+end=$(($(date +%s) + {CATCH_SECONDS}))
+until grep --quiet 'redo starts' /run/recovery; do kill -0 $!; test $(date +%s) -lt $end; sleep 0.002; done
 kill -INT $(head -n 1 postmaster.pid)
 wait
+rm /run/recovery
 """
 CONTROL = "/usr/lib/postgresql/*/bin/pg_controldata " + DATA
-INTERRUPTED = {"shut down in recovery", "0/0"}
+INTERRUPTED = {"Database cluster state: shut down in recovery", "Minimum recovery ending location: 0/0"}
 
 
 def until_another_leads(fault: Fault) -> None:
@@ -118,7 +120,7 @@ class RecoveryInterrupted(PatroniGone):
 
     def acts(self) -> bool:
         lines = self.arena.shell(self.leader, CONTROL).splitlines()
-        return super().acts() and {line.partition(":")[2].strip() for line in lines} >= INTERRUPTED
+        return super().acts() and {" ".join(line.split()) for line in lines} >= INTERRUPTED
 
     def heal(self) -> None:
         self.arena.lab.unblock(self.leader)

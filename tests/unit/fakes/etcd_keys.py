@@ -123,6 +123,7 @@ class FakeKeys:
         if not all(self._holds(condition) for condition in body["compare"]):
             return Reply({"header": self._header()})
         if ranges := _ranges(body):
+            assert len(ranges) == len(body["success"])
             responses = [{"response_range": self._range(asked)} for asked in ranges]
             return Reply({"header": self._header(), "succeeded": True, "responses": responses})
         puts = [operation["request_put"] for operation in body["success"] if "request_put" in operation]
