@@ -31,7 +31,12 @@ class Group:
         self.path.mkdir(parents=True, exist_ok=True)
         self._remove_children()
 
+    def populated(self) -> bool:
+        """Whether any process lives in it, of one moment: systemd moves its own about while it boots."""
+        return "populated 1" in self._events()
+
     def pids(self) -> list[int]:
+        """All of them that stay where they are meanwhile."""
         found: list[int] = []
         for folder, _below, _files in os.walk(self.path):
             try:
@@ -59,21 +64,18 @@ class Group:
             return
         self._write("cgroup.kill", "1")
         self._write("cgroup.freeze", "0")
-        if not wait_until(lambda: not self.pids(), DEADLINE):
+        if not wait_until(lambda: not self.populated(), DEADLINE):
             left = " ".join(map(str, self.pids()))
             raise LabError(f"{self.path}: cgroup.kill left {left} alive for {DEADLINE:.0f} s; see /proc/PID/stack")
 
     def frozen(self) -> bool:
-        try:
-            return "frozen 1" in (self.path / "cgroup.events").read_text()
-        except FileNotFoundError:
-            return False
+        return "frozen 1" in self._events()
 
     def freeze(self, wanted: bool) -> None:
         """Stop or resume every process and see that the kernel has done so."""
         self._write("cgroup.freeze", str(int(wanted)))
         if not wait_until(lambda: self.frozen() == wanted, DEADLINE):
-            said = (self.path / "cgroup.events").read_text().split()
+            said = self._events().split()
             wish = f"frozen {int(wanted)}"
             raise LabError(f"{self.path}: asked for {wish}, {DEADLINE:.0f} s later it says {said}; thaw and try again")
 
@@ -86,6 +88,15 @@ class Group:
         for folder, below, _files in os.walk(self.path, topdown=False):
             for child in below:
                 _vanish(Path(folder, child))
+
+    def _events(self) -> str:
+        """What the kernel says of the group and of all below it; nothing where there is no group."""
+        try:
+            return (self.path / "cgroup.events").read_text()
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENODEV):
+                raise
+            return ""
 
     def _write(self, name: str, value: str) -> None:
         (self.path / name).write_text(value)

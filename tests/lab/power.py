@@ -24,7 +24,7 @@ REBOOT = 133  # the exit code by which systemd-nspawn says that the host wants t
 
 
 def is_on(host: Host) -> bool:
-    return bool(cgroup.of_host(host).pids())
+    return cgroup.of_host(host).populated()
 
 
 def on(host: Host, shared: Path) -> None:
