@@ -9,6 +9,7 @@ import signal
 import ssl
 import subprocess
 import tempfile
+import time
 import urllib.request
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -127,6 +128,14 @@ class Run:
             return True
         return False
 
+    def begins(self, count: int, seconds: float = LONGEST_RUN) -> bool:
+        """Wait until it has begun so many tasks and handlers: whether it still runs then, and had not ended before."""
+        deadline = time.monotonic() + seconds
+        while self.lasts(0.1) and time.monotonic() < deadline:
+            if begun(self._stdout.read_text()) >= count:
+                return True
+        return False
+
     def kill(self) -> None:
         """SIGKILL for the whole tree: Ansible's workers have sessions of their own, and outlive their process group.
 
@@ -142,6 +151,11 @@ class Run:
             young = [child for child in children(doomed) if child not in doomed]
         send(signal.SIGKILL, doomed)
         self._process.wait()
+
+
+def begun(said: str) -> int:
+    """How many tasks and handlers a playbook has begun, as far as it prints them."""
+    return len(re.findall(r"^(?:TASK|RUNNING HANDLER) \[", said, re.MULTILINE))
 
 
 def start(operated: Cluster, playbook: str, /, *, check: bool = False, **extra_vars: Any) -> Run:

@@ -53,18 +53,21 @@ class TwoOperators(Fault):
 
 
 class OperatorDies(Fault):
-    """Whoever deploys a change to all layers is killed after so many seconds; the next run ends what was begun."""
+    """Whoever deploys a change to all layers is killed in a task; the next run ends what was begun.
+
+    tasks: how many have begun by then. They do not depend on how busy the machine is, as seconds do.
+    """
 
     seconds = 1.0
 
-    def __init__(self, arena: Arena, leader: str, moment: float) -> None:
+    def __init__(self, arena: Arena, leader: str, tasks: int) -> None:
         super().__init__(arena, leader)
-        self.moment = moment
+        self.tasks = tasks
         self.killed = False
 
     def inject(self) -> None:
         with start(self.arena.cluster, "site", **CHANGE) as run:
-            self.killed = run.lasts(self.moment)
+            self.killed = run.begins(self.tasks)
             run.kill()
 
     def acts(self) -> bool:
@@ -81,7 +84,7 @@ class OperatorDies(Fault):
         return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
 
     def told(self) -> str:
-        return f"killed after {self.moment:.0f} s"
+        return f"killed in its task {self.tasks}"
 
 
 class BadParameters(Fault):
