@@ -21,7 +21,7 @@ END
 """
 NOBODY_LISTENS = ("Connection refused", "No such file or directory")  # psql's words for a socket
 ETCD_SAYS = "journalctl --unit=etcd --since=-30s --output=cat"
-REFUSED = "has already been bootstrapped"  # etcd's words
+REFUSED = "in the initial cluster configuration"  # etcd's words, of its own name that it does not find
 WIPE = "systemctl stop etcd; find /var/lib/etcd -mindepth 1 -delete; systemctl start --no-block etcd"
 
 
@@ -128,7 +128,7 @@ class EtcdMemberWiped(Fault):
         self.arena.shell(self.standbys[0], WIPE)
 
     def acts(self) -> bool:
-        """It has been told that its name is a member's already, and does not run."""
+        """It does not know whom to begin with, and does not run."""
         said = self.arena.shell(self.standbys[0], ETCD_SAYS)
         state = self.arena.shell(self.standbys[0], "systemctl is-active etcd || :")
         return REFUSED in said and state != "active"
