@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
@@ -14,6 +15,9 @@ from typing import Any
 
 LISTEN = "0A"
 """The state of a listening socket in /proc/net/tcp (TCP_LISTEN of the kernel's tcp_states.h)."""
+
+LOOKS = 3
+"""How often an owner is looked for: a service that starts again meanwhile has left the socket that was found."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,7 @@ def owners(root: Path, ports: Collection[int]) -> dict[str, dict[str, Any] | Non
 
     The process table is read only when one of the ports is taken. Processes are unknown (None) where /proc hides them.
     """
-    found = [listener for listener in listeners(root) if listener.port in ports]
-    processes = _processes(root, {listener.inode for listener in found}) if found else {}
+    found, processes = _look(root, ports)
     answer: dict[str, dict[str, Any] | None] = {str(port): None for port in ports}
     for listener in found:
         entry = answer[str(listener.port)] or {"addresses": [], "pid": None, "process": None, "unit": None}
@@ -39,6 +42,17 @@ def owners(root: Path, ports: Collection[int]) -> dict[str, dict[str, Any] | Non
             entry |= {"pid": pid, "process": _name(root, pid), "unit": _unit(root, pid)}
         answer[str(listener.port)] = entry
     return answer
+
+
+def _look(root: Path, ports: Collection[int]) -> tuple[list[Listener], dict[str, int]]:
+    """Who listens on the ports, and the processes that hold the sockets."""
+    for _ in range(LOOKS):
+        found = [listener for listener in listeners(root) if listener.port in ports]
+        inodes = {listener.inode for listener in found}
+        processes = _processes(root, inodes) if found else {}
+        if len(processes) == len(inodes):
+            break
+    return found, processes
 
 
 def listeners(root: Path) -> Iterator[Listener]:
@@ -73,13 +87,16 @@ def _processes(root: Path, inodes: Collection[str]) -> dict[str, int]:
 
 def _held(descriptors: Path, sockets: dict[str, str]) -> Iterator[str]:
     try:
-        for descriptor in descriptors.iterdir():
-            inode = sockets.get(str(descriptor.readlink()))
-            if inode is not None:
-                yield inode
+        names = list(descriptors.iterdir())
     except OSError:
         # The process ended while we looked, or is not ours to look at.
         return
+    for descriptor in names:
+        # It may have closed this one while we looked, and holds the others all the same.
+        with suppress(OSError):
+            inode = sockets.get(str(descriptor.readlink()))
+            if inode is not None:
+                yield inode
 
 
 def _name(root: Path, pid: int) -> str | None:

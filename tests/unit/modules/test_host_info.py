@@ -160,6 +160,20 @@ def test_an_owner_whom_proc_hides_is_unknown(root):
     }
 
 
+def test_an_owner_that_closes_a_descriptor_meanwhile_is_seen(root, monkeypatch):
+    (root / "proc/900/fd/2").touch()  # cannot be read as a link, as one that is gone
+    entries = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: iter(sorted(entries(path))))
+    assert (host_ports.owners(root, [5432])["5432"] or {}).get("pid") == 900
+
+
+def test_an_owner_that_starts_again_meanwhile_is_seen(root, monkeypatch):
+    former = host_ports.Listener(2379, "::", "98")
+    tables = iter([[former], list(host_ports.listeners(root))])
+    monkeypatch.setattr(host_ports, "listeners", lambda _root: next(tables))
+    assert (host_ports.owners(root, [2379])["2379"] or {}).get("pid") == 77
+
+
 def test_data_directories(root):
     found = host(root, data_directory="/var/lib/postgresql/17/main", etcd_data_directory="/var/lib/etcd")
     postgres, etcd = found["data_directory"], found["etcd_data_directory"]
