@@ -14,7 +14,8 @@ from faults.history import Aftermath, Fork, Row
 
 REPLAY_SECONDS = 60
 ROWS = "SELECT worker, seq, id FROM audited WHERE run = '{run}'"
-DIGEST = "SELECT count(*), md5(string_agg(row::text, ' ' ORDER BY row::text)) FROM audited AS row"
+# A sum needs no order: to sort the million rows that many trials leave took each member seconds.
+DIGEST = "SELECT count(*), sum(hash_record_extended(row, 0)) FROM audited AS row"
 CHECK = f"SELECT bt_index_check('{INDEX}', true)"
 
 

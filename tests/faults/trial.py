@@ -33,9 +33,8 @@ def run(arena: Arena, make: MakeFault, options: str = "") -> Verdict:
     fault = make(arena, standing(arena.connect, arena.cluster)[0].name)
     with Monitor(arena.lab, arena.cluster) as monitor, clients(arena.cluster, arena.database, options) as load:
         course = bring_about(fault, load)
-        if settle(arena, load) is None:
+        if not settle(arena, load):
             course = replace(course, stable=None)
-        time.sleep(CALM_SECONDS)
     history = replace(noted(load), samples=monitor.samples)
     course = replace(course, ended=time.monotonic())
     left = aftermath.gather(arena, load.clients[0].run_id)
@@ -92,15 +91,13 @@ def moved(fault: Fault, load: Load[Client]) -> bool:
     return all(place is not None and place.member != fault.leader for place in places)
 
 
-def settle(arena: Arena, load: Load[Client]) -> float | None:
-    """The moment from which on the cluster was whole and stayed so, and every client was served.
-
-    None when that takes too long.
-    """
+def settle(arena: Arena, load: Load[Client]) -> bool:
+    """Whether the cluster was whole in time and stayed so while the clients worked, and every one was served then."""
     deadline = time.monotonic() + STABLE_SECONDS
-    since = stays_whole(arena, deadline)
+    if stays_whole(arena, deadline) is None:
+        return False
     try:
         load.wait_for_everybody(max(1.0, deadline - time.monotonic()))
     except TimeoutError:
-        return None
-    return since
+        return False
+    return True
