@@ -32,7 +32,7 @@ def owners(root: Path, ports: Collection[int]) -> dict[str, dict[str, Any] | Non
 
     The process table is read only when one of the ports is taken. Processes are unknown (None) where /proc hides them.
     """
-    found, processes = _look(root, ports)
+    found, processes = _look_until_known(root, ports)
     answer: dict[str, dict[str, Any] | None] = {str(port): None for port in ports}
     for listener in found:
         entry = answer[str(listener.port)] or {"addresses": [], "pid": None, "process": None, "unit": None}
@@ -44,15 +44,20 @@ def owners(root: Path, ports: Collection[int]) -> dict[str, dict[str, Any] | Non
     return answer
 
 
+def _look_until_known(root: Path, ports: Collection[int]) -> tuple[list[Listener], dict[str, int]]:
+    """The last look of at most `LOOKS`, the first that knows the owner of every socket."""
+    found, processes = _look(root, ports)
+    for _again in range(LOOKS - 1):
+        if len(processes) == len({listener.inode for listener in found}):
+            break
+        found, processes = _look(root, ports)
+    return found, processes
+
+
 def _look(root: Path, ports: Collection[int]) -> tuple[list[Listener], dict[str, int]]:
     """Who listens on the ports, and the processes that hold the sockets."""
-    for _ in range(LOOKS):
-        found = [listener for listener in listeners(root) if listener.port in ports]
-        inodes = {listener.inode for listener in found}
-        processes = _processes(root, inodes) if found else {}
-        if len(processes) == len(inodes):
-            break
-    return found, processes
+    found = [listener for listener in listeners(root) if listener.port in ports]
+    return found, _processes(root, {listener.inode for listener in found}) if found else {}
 
 
 def listeners(root: Path) -> Iterator[Listener]:
