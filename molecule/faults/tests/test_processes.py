@@ -20,6 +20,7 @@ from faults.nemesis.processes import (
     PowerCutAfterReload,
     SilentPatroni,
 )
+from faults.nemesis.silence import PowerCutAfterSilence
 from faults.trial import MakeFault
 from faults.verdict import Verdict
 
@@ -73,6 +74,10 @@ def test_A10_power_cut_of_the_leader(happens: Happens) -> None:
 
 def test_A10_power_cut_after_a_reload_of_the_proxies(happens: Happens) -> None:
     assert happens(PowerCutAfterReload).problems == []
+
+
+def test_A10_power_cut_soon_after_another_host_was_silent(happens: Happens) -> None:
+    assert happens(PowerCutAfterSilence).problems == []
 
 
 def test_A11_power_cut_of_all_hosts(happens: Happens) -> None:
