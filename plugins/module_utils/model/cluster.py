@@ -82,6 +82,12 @@ class Member:
         return self.state in UP_STATES or (self.role, self.state) == ("standby_leader", FROM_ARCHIVE)
 
     @property
+    def worst_lag_bytes(self) -> int:
+        """The largest lag that is told of it; 0 where none is."""
+        lags = (self.lag_bytes, self.receive_lag_bytes, self.replay_lag_bytes)
+        return max((lag for lag in lags if lag is not None), default=0)
+
+    @property
     def described(self) -> str:
         """The member in a few words, for messages."""
         timeline = f", timeline {self.timeline}" if self.timeline else ""

@@ -50,6 +50,11 @@ def clone_again(member: str) -> str:
     return f"ansible-playbook member.yml -e member={shlex.quote(member)} -e state=reinitialized"
 
 
+def clone_if_stuck(member: str) -> str:
+    """The same, where its log says that it has no other way to the leader's WAL."""
+    return f"{journal('patroni', [member])}; where it cannot follow this leader: {clone_again(member)}"
+
+
 def hand_over(leader: str) -> str:
     """Have another member lead, so that this one can be cloned again."""
     return f"ansible-playbook switchover.yml, then {clone_again(leader)}"

@@ -20,6 +20,7 @@ from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.remedies 
     SITE,
     bring_back,
     clone_again,
+    clone_if_stuck,
     converge,
     finish_restore,
     journal,
@@ -57,9 +58,7 @@ def standbys_that_do_not_stream(status: Status) -> Iterator[Finding]:
     leads = status.leader is not None and status.leader.is_up
     for member in _judged(status):
         if leads and member.state == "running":
-            look = journal("patroni", [member.name])
-            then = f"{look}; where it cannot follow this leader: {clone_again(member.name)}"
-            yield Finding(member.name, "it runs, but does not stream from the leader", then)
+            yield Finding(member.name, "it runs, but does not stream from the leader", clone_if_stuck(member.name))
 
 
 def other_timelines(status: Status) -> Iterator[Finding]:
@@ -79,10 +78,8 @@ def no_synchronous_standby(status: Status) -> Iterator[Finding]:
 def lags_in_bytes(status: Status) -> Iterator[Finding]:
     limit = status.limits.lag_bytes
     for member in _judged(status):
-        lags = (member.lag_bytes, member.receive_lag_bytes, member.replay_lag_bytes)
-        worst = max((lag for lag in lags if lag is not None), default=0)
-        if member.is_up and worst > limit:
-            problem = f"it is {size(worst)} behind the leader, more than {size(limit)}"
+        if member.is_up and member.worst_lag_bytes > limit:
+            problem = f"it is {size(member.worst_lag_bytes)} behind the leader, more than {size(limit)}"
             yield Finding(member.name, problem, journal("patroni", [member.name]))
 
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
+from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.cluster import Member
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.pooler import resume_command
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.proxy import undrain_command
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.model.status import CLUSTER, Finding, Status
 from ansible_collections.matriarch.pgcluster.plugins.module_utils.plan.remedies import (
     bring_back,
     clone_again,
+    clone_if_stuck,
     converge,
     journal,
     listed,
@@ -103,14 +105,26 @@ def certificates_that_run_out(status: Status) -> Iterator[Finding]:
 
 
 def lost_slots(status: Status) -> Iterator[Finding]:
-    """A member that has no other source for that WAL runs, but does not stream: only a new copy brings it back."""
-    stuck = {slot_name(member.name): member.name for member in status.standbys() if member.state == "running"}
+    """A member that has no other source for that WAL does not stream: only a new copy brings it back.
+
+    It asks for that WAL several times a second, and is refused only after it has begun to stream: for that moment
+    Patroni says so, too, and only its lag tells it from one that follows.
+    """
+    standbys = {slot_name(member.name): member for member in status.standbys() if member.is_up}
     for host, instance in status.instances():
         for slot in instance.slots:
             if slot.lost:
                 problem = f"its replication slot {slot.name} has lost WAL that its reader needs"
-                then = clone_again(stuck[slot.name]) if slot.name in stuck else journal("patroni", [host])
-                yield Finding(host, problem, then)
+                yield Finding(host, problem, _way_out(standbys.get(slot.name), status) or journal("patroni", [host]))
+
+
+def _way_out(reader: Member | None, status: Status) -> str | None:
+    """What a member needs whose slot is lost; None for one that follows, and for a reader that is none."""
+    if reader is None:
+        return None
+    if reader.state == "running":
+        return clone_again(reader.name)
+    return clone_if_stuck(reader.name) if reader.worst_lag_bytes > status.limits.lag_bytes else None
 
 
 def slots_that_keep_much(status: Status) -> Iterator[Finding]:

@@ -378,19 +378,25 @@ def test_a_dead_host_is_named_before_what_follows_from_it() -> None:
     assert {each["next"] for each in reasons} == {"bring it back, then ansible-playbook site.yml --limit pg3"}
 
 
+CLONE = "ansible-playbook member.yml -e member=pg2 -e state=reinitialized"
+LOOK = "journalctl -u patroni -n 50, on "
+
+
 @pytest.mark.parametrize(
-    ("state", "then"),
+    ("reader", "then"),
     [
-        ("running", "ansible-playbook member.yml -e member=pg2 -e state=reinitialized"),
-        ("in archive recovery", "journalctl -u patroni -n 50, on pg1"),
+        ({"state": "running"}, CLONE),
+        ({"state": "streaming", "lag": 2**30}, f"{LOOK}pg2; where it cannot follow this leader: {CLONE}"),
+        ({"state": "streaming", "lag": 0}, f"{LOOK}pg1"),
+        ({"state": "in archive recovery", "lag": 2**30}, f"{LOOK}pg1"),
     ],
 )
-def test_only_a_member_without_another_source_of_wal_is_cloned_again(state: str, then: str) -> None:
+def test_only_a_member_without_another_source_of_wal_is_cloned_again(reader: dict[str, Any], then: str) -> None:
     case = Case()
-    case.members["pg2"].update(state=state)
+    case.members["pg2"].update(reader)
     postgres("pg1", slots=[fake.slot(wal_status="lost", retained_bytes=None)])(case)
     reasons = case.judge().reasons()
-    assert then in [each["next"] for each in reasons if "has lost WAL" in each["problem"]]
+    assert [each["next"] for each in reasons if "has lost WAL" in each["problem"]] == [then]
 
 
 def test_without_strictness_the_leader_goes_on_alone() -> None:
