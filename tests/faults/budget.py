@@ -19,15 +19,27 @@ Leadership = Literal["stays", "moves", "any"]
 
 
 @dataclass(frozen=True)
+class Limit:
+    """In seconds: what the product promises, and what a test lets pass."""
+
+    promised: float
+    allowed: float
+
+    def later(self, seconds: float) -> Limit:
+        """The same, beginning so much later."""
+        return Limit(self.promised + seconds, self.allowed + seconds)
+
+
+@dataclass(frozen=True)
 class Budget:
     """What is allowed. An endpoint that is not named has no limit there.
 
-    gap: seconds that a client may be without an acknowledgement; errors: sessions that may break, all clients of the
+    gap: how long a client may be without an acknowledgement; errors: sessions that may break, all clients of the
     endpoint together; stale: seconds by which a read may be behind; silent_after: seconds from which on, after the
     fault acts and until it is undone, nobody may be acknowledged anything.
     """
 
-    gap: Mapping[str, float] = field(default_factory=dict)
+    gap: Mapping[str, Limit] = field(default_factory=dict)
     errors: Mapping[str, int] = field(default_factory=dict)
     stale: float = 0.0
     silent_after: float | None = None
@@ -85,8 +97,9 @@ def broken(history: History) -> Counter[str]:
 
 def over_gap(history: History, course: Course, budget: Budget) -> Iterator[str]:
     for endpoint, gap in gaps(history, course).items():
-        if gap > budget.gap.get(endpoint, gap):
-            yield f"a client of {endpoint} was served nothing for {gap:.1f} s; {budget.gap[endpoint]:.1f} s are allowed"
+        limit = budget.gap.get(endpoint)
+        if limit and gap > limit.allowed:
+            yield f"a client of {endpoint} was served nothing for {gap:.1f} s; {limit.allowed:.1f} s are allowed"
 
 
 def over_errors(history: History, budget: Budget) -> Iterator[str]:

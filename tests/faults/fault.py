@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from faults.arena import Arena
-from faults.budget import Budget
+from faults.budget import Budget, Limit
 from faults.load import DIRECT, POOLED, RO, RW
 
 GENEROUS = 2.0
@@ -69,6 +69,7 @@ class Fault(ABC):
         return ""
 
 
-def gap(seconds: float, *endpoints: str) -> dict[str, float]:
-    """The same for all endpoints, or for those."""
-    return dict.fromkeys(endpoints or (POOLED, RW, DIRECT, RO), seconds)
+def gap(promised: float, *endpoints: str, besides: float = 0.0) -> dict[str, Limit]:
+    """The same for all endpoints, or for those. `besides`: seconds that the fault itself takes, given once."""
+    limit = Limit(promised, GENEROUS * promised).later(besides)
+    return dict.fromkeys(endpoints or (POOLED, RW, DIRECT, RO), limit)

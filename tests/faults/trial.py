@@ -38,9 +38,10 @@ def run(arena: Arena, make: MakeFault, options: str = "") -> Verdict:
     history = replace(noted(load), samples=monitor.samples)
     course = replace(course, ended=time.monotonic())
     left = aftermath.gather(arena, load.clients[0].run_id)
-    problems = judge(history, left, course, fault.budget())
+    budget = fault.budget()
+    problems = judge(history, left, course, budget)
     problems += [Problem("fault", text) for text in fault.complaints()]
-    return Verdict(fault, problems, history, course, left.timeline)
+    return Verdict(fault, problems, history, course, budget, left.timeline)
 
 
 def bring_about(fault: Fault, load: Load[Client]) -> Course:

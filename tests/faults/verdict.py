@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from faults.budget import Course, broken, gaps
+from faults.budget import Budget, Course, broken, gaps
 from faults.fault import Fault
 from faults.history import History, Outcome
 from faults.judgement import Problem
@@ -22,6 +22,7 @@ class Verdict:
     problems: list[Problem]
     history: History
     course: Course
+    budget: Budget
     timeline: int
 
     @property
@@ -33,6 +34,11 @@ class Verdict:
     def gaps(self) -> dict[str, float]:
         """Seconds without an acknowledgement, the longest of an endpoint."""
         return gaps(self.history, self.course)
+
+    @property
+    def promised(self) -> dict[str, float]:
+        """Seconds, of the endpoints that something is promised for: a test lets more pass."""
+        return {endpoint: limit.promised for endpoint, limit in self.budget.gap.items()}
 
     @property
     def errors(self) -> Counter[str]:
@@ -54,6 +60,7 @@ class Verdict:
             "told": self.fault.told(),
             "problems": list(map(str, self.problems)),
             "gaps": self.gaps,
+            "promised": self.promised,
             "errors": dict(self.errors),
             "rows": {outcome.value: count for outcome, count in self.outcomes.items()},
             "seconds_until_whole": self.settled,
@@ -68,13 +75,17 @@ class Verdict:
 
     def __str__(self) -> str:
         """One line, and one for each problem."""
-        felt = ", ".join(f"{endpoint} {gap:.2f} s" for endpoint, gap in self.gaps.items())
+        felt = ", ".join(f"{endpoint} {gap:.2f} s{self._excess(endpoint, gap)}" for endpoint, gap in self.gaps.items())
         failed = ", ".join(f"{endpoint} {count}" for endpoint, count in self.errors.items()) or "none"
         counts = ", ".join(f"{count} {outcome.value}" for outcome, count in self.outcomes.items())
         stable = "never" if self.settled is None else f"after {self.settled:.1f} s"
         parts = [f"{type(self.fault).__name__}: gaps {felt}", f"errors {failed}", f"rows {counts}", f"whole {stable}"]
         parts += [f"timeline {self.course.led[1]} -> {self.timeline}", self.fault.told()]
         return "\n".join(["; ".join(filter(None, parts)), *map(str, self.problems)])
+
+    def _excess(self, endpoint: str, gap: float) -> str:
+        promised = self.promised.get(endpoint, gap)
+        return f" (promised: {promised:.1f} s)" if gap > promised else ""
 
 
 def rates(history: History, course: Course) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import subprocess
 from typing import ClassVar
 
 from faults.budget import Budget
-from faults.fault import GENEROUS, Fault, gap
+from faults.fault import Fault, gap
 from faults.load import DIRECT, POOLED, RW
 
 # The kernel hands several packets over as one, so that some are dropped that would fit.
@@ -45,15 +45,15 @@ class KilledService(Fault):
         """systemd is to do it."""
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("postgresql_crash")), leadership="stays")
+        return Budget(gap=gap(self.arena.bound("postgresql_crash")), leadership="stays")
 
 
 class KilledEtcd(KilledService):
     unit = "etcd"
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("clean_stop")
-        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+        promised = self.arena.bound("clean_stop")
+        return Budget(gap=gap(promised), errors={POOLED: 0}, leadership="stays")
 
 
 class KilledHaproxy(KilledService):
@@ -82,7 +82,7 @@ class KilledBackend(Fault):
         """PostgreSQL is to do it."""
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("postgresql_crash")))
+        return Budget(gap=gap(self.arena.bound("postgresql_crash")))
 
 
 class StandbyPowerCut(Fault):
@@ -101,7 +101,7 @@ class StandbyPowerCut(Fault):
 
     def budget(self) -> Budget:
         # Clients of the proxy that went with it have to find another one.
-        return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost")), leadership="stays")
+        return Budget(gap=gap(self.arena.bound("host_lost")), leadership="stays")
 
 
 class StandbyIsolated(StandbyPowerCut):
@@ -137,7 +137,7 @@ class StandbyBehindBlackHole(Fault):
 
     def budget(self) -> Budget:
         # Clients of its proxy wait, until they give it up.
-        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop"), DIRECT), leadership="stays")
+        return Budget(gap=gap(self.arena.bound("clean_stop"), DIRECT), leadership="stays")
 
     def told(self) -> str:
         return f"{self.dropped} packets dropped"
@@ -166,5 +166,5 @@ class ProxiesReloaded(Fault):
         """There is nothing to undo."""
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("clean_stop")
-        return Budget(gap=gap(allowed), errors={POOLED: 0, RW: 0, DIRECT: 0}, leadership="stays")
+        promised = self.arena.bound("clean_stop")
+        return Budget(gap=gap(promised), errors={POOLED: 0, RW: 0, DIRECT: 0}, leadership="stays")

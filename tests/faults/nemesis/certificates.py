@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from faults.arena import Arena, NotSo
 from faults.budget import Budget
-from faults.fault import GENEROUS, Fault, gap
+from faults.fault import Fault, gap
 from faults.load import DIRECT, POOLED, RO, RW
 from faults.wholeness import ETCDCTL
 from integration.operations import Outcome, play
@@ -70,8 +70,8 @@ class KeyForAll(Fault):
             raise NotSo(f"{KEY} is {self._mode()} instead of {self.before}: {deployed.tail}")
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("clean_stop")
-        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+        promised = self.arena.bound("clean_stop")
+        return Budget(gap=gap(promised), errors={POOLED: 0}, leadership="stays")
 
 
 class AuthorityReplaced(Fault):
@@ -96,8 +96,8 @@ class AuthorityReplaced(Fault):
         """There is nothing to undo."""
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("clean_stop")
-        return Budget(gap=gap(allowed), errors={POOLED: 0, RW: 0, DIRECT: 0}, leadership="stays")
+        promised = self.arena.bound("clean_stop")
+        return Budget(gap=gap(promised), errors={POOLED: 0, RW: 0, DIRECT: 0}, leadership="stays")
 
     def complaints(self) -> Iterator[str]:
         yield from (outcome.tail for outcome in self.outcomes if not outcome.ok)
@@ -129,9 +129,9 @@ class StandbysCertificateOver(Fault):
 
     def budget(self) -> Budget:
         """A reader at that host's pooler may wait for a session which the pooler, with this certificate, cannot get."""
-        allowed = GENEROUS * self.arena.bound("clean_stop")
+        promised = self.arena.bound("clean_stop")
         waits = self.arena.timing().pgbouncer_query_wait_timeout
-        return Budget(gap=gap(allowed) | gap(waits + allowed, RO), leadership="stays")
+        return Budget(gap=gap(promised) | gap(promised, RO, besides=waits), leadership="stays")
 
 
 class EtcdCertificateOver(Fault):
@@ -164,10 +164,10 @@ class EtcdCertificateOver(Fault):
             self.arena.shell(name, f"{ETCDCTL} endpoint health")
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("postgresql_crash")
+        promised = self.arena.bound("postgresql_crash")
         # The host's pooler opens no new session to PostgreSQL with it either: who wants one, as a reader may, waits for
         # as long as the pooler has patience.
-        return Budget(gap=gap(allowed, POOLED, RW, DIRECT), errors={POOLED: 0}, leadership="stays")
+        return Budget(gap=gap(promised, POOLED, RW, DIRECT), errors={POOLED: 0}, leadership="stays")
 
 
 class EtcdCertificatesOver(EtcdCertificateOver):
@@ -184,7 +184,7 @@ class EtcdCertificatesOver(EtcdCertificateOver):
         self.run_seconds = time.monotonic() - began
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(self.seconds + self.run_seconds + GENEROUS * self.arena.bound("host_lost")))
+        return Budget(gap=gap(self.arena.bound("host_lost"), besides=self.seconds + self.run_seconds))
 
     def told(self) -> str:
         return f"the run that mended it took {self.run_seconds:.0f} s"

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from faults.arena import NotSo, until
 from faults.budget import Budget
-from faults.fault import GENEROUS, Fault, gap
+from faults.fault import Fault, gap
 from faults.load import POOLED
 from integration.operations import WHOLE_SECONDS, is_whole, play
 
@@ -80,7 +80,7 @@ class LeaderClockBack(Fault):
             self.arena.shell(self.leader, RESTORE)
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost_with_etcd_leader")))
+        return Budget(gap=gap(self.arena.bound("host_lost_with_etcd_leader")))
 
     def told(self) -> str:
         return f"{self.leader} {'led in the end' if self.still_leads else 'lost its lead'}"
@@ -99,5 +99,5 @@ class LeaderClockSkewed(LeaderClockBack):
     seconds = 30.0
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("clean_stop")
-        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+        promised = self.arena.bound("clean_stop")
+        return Budget(gap=gap(promised), errors={POOLED: 0}, leadership="stays")

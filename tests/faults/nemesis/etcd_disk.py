@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from faults.budget import Budget
-from faults.fault import GENEROUS, Fault, gap
+from faults.fault import Fault, gap
 from faults.load import POOLED
 
 FOLDER = "/var/lib/etcd"
@@ -57,5 +57,5 @@ class EtcdDiskFull(Fault):
         self.arena.shell(self.leader, TAKE_OUT)
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("postgresql_crash")
-        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+        promised = self.arena.bound("postgresql_crash")
+        return Budget(gap=gap(promised), errors={POOLED: 0}, leadership="stays")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from faults.budget import Budget
-from faults.fault import GENEROUS, Fault, gap
+from faults.fault import Fault, gap
 from faults.load import POOLED
 from faults.nemesis.store import ETCD_SAYS
 from faults.wholeness import ETCDCTL
@@ -51,8 +51,8 @@ class EtcdDiskSlow(Fault):
             self.arena.shell(name, "systemctl stop matriarch-slow 2>/dev/null || :")
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("clean_stop")
-        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+        promised = self.arena.bound("clean_stop")
+        return Budget(gap=gap(promised), errors={POOLED: 0}, leadership="stays")
 
 
 class EtcdSecondsLate(EtcdDiskSlow):

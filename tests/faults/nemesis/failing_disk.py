@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from faults.arena import DATA, NotSo, until
 from faults.budget import Budget
-from faults.fault import GENEROUS, Fault, gap
+from faults.fault import Fault, gap
 from faults.nemesis.disk import VOLUME, stopped
 from faults.nemesis.volume import OnSmallDisk, status
 from integration.operations import WHOLE_SECONDS, play
@@ -34,7 +34,7 @@ class ReadOnly(OnSmallDisk):
         return ("nothing can be written to the file system of",)
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost")), leadership="moves")
+        return Budget(gap=gap(self.arena.bound("host_lost")), leadership="moves")
 
 
 class Slow(Fault):
@@ -60,7 +60,7 @@ class Slow(Fault):
         self.arena.shell(self.leader, "systemctl stop slow-disk 2>/dev/null || :")
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost")), leadership="stays")
+        return Budget(gap=gap(self.arena.bound("host_lost")), leadership="stays")
 
 
 class FlippedByte(Fault):
@@ -111,4 +111,4 @@ class FlippedByte(Fault):
         return self.arena.sql(name, query, self.arena.database)
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), leadership="stays")
+        return Budget(gap=gap(self.arena.bound("clean_stop")), leadership="stays")

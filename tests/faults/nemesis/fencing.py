@@ -23,7 +23,7 @@ class Fenced(Fault):
         self.arena.lab.start(self.leader)
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(shortest_lease(self), POOLED, RW), leadership="moves")
+        return Budget(gap=gap(0, POOLED, RW, besides=shortest_lease(self)), leadership="moves")
 
 
 class FencedPowerCut(Fenced, PowerCut):
@@ -37,7 +37,7 @@ class FencedPowerCut(Fenced, PowerCut):
     allowed_seconds: ClassVar[float] = 8.0
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(self.allowed_seconds), leadership="moves")
+        return Budget(gap=gap(0, besides=self.allowed_seconds), leadership="moves")
 
 
 class FencedFreeze(Fenced, Frozen):

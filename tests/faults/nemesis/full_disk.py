@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from faults.arena import DATA, until
 from faults.budget import Budget
-from faults.fault import GENEROUS, gap
+from faults.fault import gap
 from faults.nemesis.disk import TAKE_WAL_OUT, VOLUME
 from faults.nemesis.volume import ROOM, OnOwnVolume, OnSmallDisk, status
 from integration.operations import WHOLE_SECONDS, is_whole
@@ -66,7 +66,7 @@ class Full(OnOwnVolume):
 
     def budget(self) -> Budget:
         # Filling takes its time, and clients may already wait for room in it.
-        return Budget(gap=gap(FILLING_SECONDS + GENEROUS * self.arena.bound("host_lost")), leadership="moves")
+        return Budget(gap=gap(self.arena.bound("host_lost"), besides=FILLING_SECONDS), leadership="moves")
 
 
 class WalVolumeFull(Full):
@@ -141,4 +141,4 @@ class StandbysDiskFull(OnSmallDisk, Full):
             self.arena.sql(self.leader, "SELECT pg_switch_wal()")
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), leadership="stays")
+        return Budget(gap=gap(self.arena.bound("clean_stop")), leadership="stays")

@@ -10,7 +10,7 @@ import psycopg
 from client_load import Session
 from faults.arena import Arena, until
 from faults.budget import Budget
-from faults.fault import GENEROUS, Fault, gap
+from faults.fault import Fault, gap
 from faults.load import POOLED, open_session
 from integration.operations import HELD_SECONDS, WHOLE_SECONDS, is_whole, play, standing
 
@@ -79,7 +79,7 @@ class Demoted(Fault):
             yield f"{len(self.failures)} of {self.idle_clients} idle clients were told an error: {self.failures[0]}"
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), leadership="moves")
+        return Budget(gap=gap(self.arena.bound("clean_stop")), leadership="moves")
 
     def told(self) -> str:
         return f"{len(self.failures)} of {self.idle_clients} idle clients were told an error"
@@ -149,7 +149,7 @@ class PromotionTakesLong(Demoted):
         self.arena.configure(postgresql__recovery_conf=None)
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(self.allowed_seconds), leadership="moves")
+        return Budget(gap=gap(0, besides=self.allowed_seconds), leadership="moves")
 
     def told(self) -> str:
         return ""
@@ -195,7 +195,7 @@ class CandidateReceivesNothing(Fault):
             self.arena.shell(self.candidate, f"kill -CONT {self.receiver} 2>/dev/null || :")
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(HELD_SECONDS + GENEROUS * self.arena.bound("clean_stop"), POOLED))
+        return Budget(gap=gap(self.arena.bound("clean_stop"), POOLED, besides=HELD_SECONDS))
 
     def told(self) -> str:
         return f"the switchover {self.outcome}"

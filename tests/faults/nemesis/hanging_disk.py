@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from faults.arena import DATA, Arena
 from faults.budget import Budget
-from faults.fault import GENEROUS, gap
+from faults.fault import gap
 from faults.nemesis.disk import VOLUME, WalDisk
 from faults.nemesis.handover import leads
 from faults.nemesis.volume import FILES, ROOM, OnSmallDisk
@@ -41,7 +41,7 @@ class Hung(OnSmallDisk):
         return ("for 5 s no write to ", "this member leads no more")
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(self.hung_seconds + GENEROUS * self.arena.bound("clean_stop")), leadership="moves")
+        return Budget(gap=gap(self.arena.bound("clean_stop"), besides=self.hung_seconds), leadership="moves")
 
 
 class WalHung(Hung):
@@ -88,7 +88,7 @@ class HungAndLeftAlone(Hung):
         super().restore()
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(self.seconds + GENEROUS * self.arena.bound("host_lost")))
+        return Budget(gap=gap(self.arena.bound("host_lost"), besides=self.seconds))
 
 
 class HungInPause(HungAndLeftAlone):
@@ -144,4 +144,4 @@ class StandbyHung(Hung):
         return (f"nothing is done: {self.leader} leads",)
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), leadership="stays")
+        return Budget(gap=gap(self.arena.bound("clean_stop")), leadership="stays")

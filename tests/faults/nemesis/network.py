@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from faults.budget import Budget
-from faults.fault import GENEROUS, Fault, gap
+from faults.fault import Fault, gap
 from faults.load import DIRECT, POOLED, RW
 
 POSTGRESQL, REST = 5432, 8008
@@ -31,8 +31,8 @@ class LeaderIsolated(Fault):
         self.arena.lab.heal(self.leader)
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("host_lost_with_etcd_leader")
-        return Budget(gap=gap(allowed), leadership="moves")
+        promised = self.arena.bound("host_lost_with_etcd_leader")
+        return Budget(gap=gap(promised), leadership="moves")
 
 
 class Blocked(Fault):
@@ -62,8 +62,8 @@ class LeaderInMinority(Blocked):
 
     def budget(self) -> Budget:
         # Pooled clients on its side are held for as long as the pooler has patience.
-        allowed = GENEROUS * self.arena.bound("host_lost_with_etcd_leader")
-        return Budget(gap=gap(allowed, RW, DIRECT), leadership="moves")
+        promised = self.arena.bound("host_lost_with_etcd_leader")
+        return Budget(gap=gap(promised, RW, DIRECT), leadership="moves")
 
 
 class LinkToStandbyCut(Blocked):
@@ -77,8 +77,8 @@ class LinkToStandbyCut(Blocked):
 
     def budget(self) -> Budget:
         # Clients of that standby's proxy are held for as long as its pooler has patience.
-        allowed = GENEROUS * self.arena.bound("host_lost")
-        return Budget(gap=gap(allowed, DIRECT), leadership="stays")
+        promised = self.arena.bound("host_lost")
+        return Budget(gap=gap(promised, DIRECT), leadership="stays")
 
 
 class LeaderWithoutEtcd(Blocked):
@@ -89,7 +89,7 @@ class LeaderWithoutEtcd(Blocked):
 
     def budget(self) -> Budget:
         # For as long as its own requests to etcd time out it renews nothing, but takes writes.
-        return Budget(gap=gap(GENEROUS * self.arena.bound("postgresql_crash")), errors={POOLED: 0}, leadership="stays")
+        return Budget(gap=gap(self.arena.bound("postgresql_crash")), errors={POOLED: 0}, leadership="stays")
 
 
 class LeaderWithoutStandbys(Blocked):
@@ -99,8 +99,8 @@ class LeaderWithoutStandbys(Blocked):
     seconds = 20.0
 
     def budget(self) -> Budget:
-        allowed = self.seconds + GENEROUS * self.arena.bound("host_lost")
-        return Budget(gap=gap(allowed, POOLED, RW), silent_after=0, leadership="stays")
+        promised = self.arena.bound("host_lost")
+        return Budget(gap=gap(promised, POOLED, RW, besides=self.seconds), silent_after=0, leadership="stays")
 
 
 class EtcdPeersParted(Blocked):
@@ -110,8 +110,8 @@ class EtcdPeersParted(Blocked):
     seconds = 30.0
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("clean_stop")
-        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+        promised = self.arena.bound("clean_stop")
+        return Budget(gap=gap(promised), errors={POOLED: 0}, leadership="stays")
 
 
 class RestBlocked(Blocked):
@@ -121,7 +121,7 @@ class RestBlocked(Blocked):
     seconds = 30.0
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop"), DIRECT), leadership="stays")
+        return Budget(gap=gap(self.arena.bound("clean_stop"), DIRECT), leadership="stays")
 
 
 class LossyNetwork(Blocked):
@@ -134,4 +134,4 @@ class LossyNetwork(Blocked):
         self.arena.lab.block(self.leader, peers=self.standbys, percent=30)
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(self.seconds + GENEROUS * self.arena.bound("host_lost")))
+        return Budget(gap=gap(self.arena.bound("host_lost"), besides=self.seconds))

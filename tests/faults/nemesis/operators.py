@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import psycopg
 from faults.arena import Arena, NotSo, until
 from faults.budget import Budget
-from faults.fault import GENEROUS, Fault, gap
+from faults.fault import Fault, gap
 from faults.load import POOLED
 from integration.operations import HELD_SECONDS, LONGEST_RUN, Outcome, play, start, started
 
@@ -41,7 +41,7 @@ class TwoOperators(Fault):
         """There is nothing to undo."""
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(HELD_SECONDS, POOLED), errors={POOLED: 0}, leadership="moves")
+        return Budget(gap=gap(0, POOLED, besides=HELD_SECONDS), errors={POOLED: 0}, leadership="moves")
 
     def complaints(self) -> Iterator[str]:
         refused = [outcome for outcome in self.outcomes if not outcome.ok]
@@ -80,8 +80,8 @@ class OperatorDies(Fault):
             raise RuntimeError(f"the next run failed: {again.tail}")
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("clean_stop")
-        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+        promised = self.arena.bound("clean_stop")
+        return Budget(gap=gap(promised), errors={POOLED: 0}, leadership="stays")
 
     def told(self) -> str:
         return f"killed in its task {self.tasks}"
@@ -113,8 +113,8 @@ class BadParameters(Fault):
             play(self.arena.cluster, "site")
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("clean_stop")
-        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+        promised = self.arena.bound("clean_stop")
+        return Budget(gap=gap(promised), errors={POOLED: 0}, leadership="stays")
 
     def complaints(self) -> Iterator[str]:
         for bad, outcome in zip(self.bad, self.outcomes, strict=True):
@@ -161,7 +161,7 @@ class StandbyDiesDuringRestart(Fault):
             self.arena.lab.start(self.dead)
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(HELD_SECONDS + GENEROUS * self.arena.bound("host_lost")), leadership="stays")
+        return Budget(gap=gap(self.arena.bound("host_lost"), besides=HELD_SECONDS), leadership="stays")
 
     def complaints(self) -> Iterator[str]:
         if self.outcome is None or self.outcome.ok or self.dead not in self.outcome.said:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from faults.arena import DATA, NotSo, until
 from faults.budget import Budget
-from faults.fault import GENEROUS, Fault, gap
+from faults.fault import Fault, gap
 from faults.load import DIRECT, POOLED, RW, WRITERS
 from integration.operations import ask_patroni
 from lab import LabError
@@ -43,11 +43,9 @@ class KillPostmaster(Fault):
         """Patroni is to do it."""
 
     def budget(self) -> Budget:
-        allowed = gap(GENEROUS * self.arena.bound("postgresql_crash"))
         # Whoever is in the middle of a statement then sees it fail.
-        return Budget(
-            gap=allowed, errors={endpoint: 2 * count for endpoint, count in WRITERS.items()}, leadership="moves"
-        )
+        errors = {endpoint: 2 * count for endpoint, count in WRITERS.items()}
+        return Budget(gap=gap(self.arena.bound("postgresql_crash")), errors=errors, leadership="moves")
 
 
 class KillPostmasterThatMayRestart(KillPostmaster):
@@ -65,7 +63,7 @@ class KillPostmasterThatMayRestart(KillPostmaster):
 
     def budget(self) -> Budget:
         # It restarts within one round of Patroni's, and replays what it had not yet written to its tables.
-        return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost")), leadership="stays")
+        return Budget(gap=gap(self.arena.bound("host_lost")), leadership="stays")
 
 
 class KillPostmasterUnseen(KillPostmaster):
@@ -118,8 +116,8 @@ class KillPatroni(Fault):
 
     def budget(self) -> Budget:
         # HAProxy may see the leader's Patroni silent for longer than it is patient, and go by its checks.
-        allowed = GENEROUS * self.arena.bound("postgresql_crash")
-        return Budget(gap={POOLED: allowed, RW: allowed, DIRECT: allowed}, errors={DIRECT: 0}, leadership="stays")
+        promised = self.arena.bound("postgresql_crash")
+        return Budget(gap=gap(promised, POOLED, RW, DIRECT), errors={DIRECT: 0}, leadership="stays")
 
 
 class PowerCut(Fault):
@@ -138,7 +136,7 @@ class PowerCut(Fault):
         self.arena.lab.start(self.leader)
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost_with_etcd_leader")), leadership="moves")
+        return Budget(gap=gap(self.arena.bound("host_lost_with_etcd_leader")), leadership="moves")
 
 
 class PowerCutAfterReload(PowerCut):
@@ -170,8 +168,8 @@ class Frozen(Fault):
         self.arena.lab.thaw(self.leader)
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("host_lost_with_etcd_leader")
-        return Budget(gap=gap(allowed, POOLED, RW), leadership="moves")
+        promised = self.arena.bound("host_lost_with_etcd_leader")
+        return Budget(gap=gap(promised, POOLED, RW), leadership="moves")
 
 
 class AllPowerCut(Fault):
@@ -215,7 +213,7 @@ class SilentPatroni(Fault):
             raise NotSo(f"Patroni could not be let go on: {error}") from error
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("patroni_frozen")), leadership="moves")
+        return Budget(gap=gap(self.arena.bound("patroni_frozen")), leadership="moves")
 
 
 class LeaderAndStandbyPowerCut(PowerCut):
@@ -234,5 +232,5 @@ class LeaderAndStandbyPowerCut(PowerCut):
         self.arena.lab.start(self.standbys[0], self.leader)
 
     def budget(self) -> Budget:
-        allowed = self.seconds + GENEROUS * self.arena.bound("host_lost_with_etcd_leader")
-        return Budget(gap=gap(allowed), silent_after=0)
+        promised = self.arena.bound("host_lost_with_etcd_leader")
+        return Budget(gap=gap(promised, besides=self.seconds), silent_after=0)

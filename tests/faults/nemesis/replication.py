@@ -8,7 +8,7 @@ from typing import ClassVar
 import psycopg
 from faults.arena import until
 from faults.budget import Budget
-from faults.fault import GENEROUS, Fault, gap
+from faults.fault import Fault, gap
 from faults.load import POOLED, READERS, RO, open_session
 from faults.nemesis.network import POSTGRESQL, LeaderIsolated
 from faults.nemesis.processes import PowerCut
@@ -38,8 +38,8 @@ class NoStandbys(Fault):
             self.arena.run(name, "systemctl", "start", "patroni")
 
     def budget(self) -> Budget:
-        allowed = self.seconds + GENEROUS * self.arena.bound("host_lost")
-        return Budget(gap=gap(allowed), silent_after=0, leadership="stays")
+        promised = self.arena.bound("host_lost")
+        return Budget(gap=gap(promised, besides=self.seconds), silent_after=0, leadership="stays")
 
 
 class CancelledWaits(PowerCut):
@@ -66,7 +66,7 @@ class CancelledWaits(PowerCut):
         self.arena.lab.unblock(self.leader)
 
     def budget(self) -> Budget:
-        longer = {endpoint: self.enough_seconds + seconds for endpoint, seconds in super().budget().gap.items()}
+        longer = {endpoint: limit.later(self.enough_seconds) for endpoint, limit in super().budget().gap.items()}
         return Budget(gap=longer, leadership="moves")
 
     def told(self) -> str:
@@ -128,7 +128,7 @@ class StandbysReplayNothing(PowerCut):
             self._replay("CONT")
 
     def budget(self) -> Budget:
-        longer = {endpoint: self.apart_seconds + seconds for endpoint, seconds in super().budget().gap.items()}
+        longer = {endpoint: limit.later(self.apart_seconds) for endpoint, limit in super().budget().gap.items()}
         return Budget(gap=longer, leadership="moves")
 
 
@@ -156,9 +156,9 @@ class ReplicasTooOld(Fault):
             self.arena.shell(name, REPLAYING.format(signal="CONT"))
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("clean_stop")
+        promised = self.arena.bound("clean_stop")
         # The reader whose session with a replica is cut connects again.
-        return Budget(gap=gap(allowed), errors={POOLED: 0, RO: 2 * READERS[RO]}, leadership="stays")
+        return Budget(gap=gap(promised), errors={POOLED: 0, RO: 2 * READERS[RO]}, leadership="stays")
 
 
 class SlotOverrun(Fault):
@@ -207,4 +207,4 @@ class SlotOverrun(Fault):
         self.arena.configure(**{f"postgresql__parameters__{self.kept}": self.before})
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost")), leadership="stays")
+        return Budget(gap=gap(self.arena.bound("host_lost")), leadership="stays")

@@ -6,7 +6,7 @@ import time
 
 from faults.arena import DATA, until
 from faults.budget import Budget
-from faults.fault import GENEROUS, Fault, gap
+from faults.fault import Fault, gap
 from faults.nemesis.mutations import ALONE_SECONDS
 from faults.nemesis.network import POSTGRESQL
 from faults.nemesis.processes import KillPostmaster, PowerCut, SilentPatroni
@@ -146,7 +146,7 @@ class CopyInterrupted(Fault):
         self.arena.lab.start(self.standbys[0])
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("host_lost")), leadership="stays")
+        return Budget(gap=gap(self.arena.bound("host_lost")), leadership="stays")
 
 
 class NameTaken(Fault):
@@ -170,4 +170,4 @@ class NameTaken(Fault):
         self.arena.shell(self.standbys[0], f"{restore}; systemctl restart patroni")
 
     def budget(self) -> Budget:
-        return Budget(gap=gap(GENEROUS * self.arena.bound("clean_stop")), leadership="stays")
+        return Budget(gap=gap(self.arena.bound("clean_stop")), leadership="stays")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from faults.budget import Budget
-from faults.fault import GENEROUS, Fault, gap
+from faults.fault import Fault, gap
 from faults.load import DIRECT, POOLED, RW
 from faults.wholeness import ETCDCTL, TLS
 from integration.operations import play
@@ -43,8 +43,8 @@ class EtcdWithoutMajority(Fault):
             self.arena.run(name, "systemctl", "start", "--no-block", "etcd")
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("postgresql_crash")
-        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+        promised = self.arena.bound("postgresql_crash")
+        return Budget(gap=gap(promised), errors={POOLED: 0}, leadership="stays")
 
 
 class EtcdWithoutMajorityNorFailsafe(EtcdWithoutMajority):
@@ -59,8 +59,11 @@ class EtcdWithoutMajorityNorFailsafe(EtcdWithoutMajority):
         self.arena.configure(failsafe_mode="true")
 
     def budget(self) -> Budget:
-        allowed = self.seconds + GENEROUS * self.arena.bound("host_lost_with_etcd_leader")
-        return Budget(gap=gap(allowed, POOLED, RW, DIRECT), silent_after=float(str(self.arena.configuration()["ttl"])))
+        promised = self.arena.bound("host_lost_with_etcd_leader")
+        return Budget(
+            gap=gap(promised, POOLED, RW, DIRECT, besides=self.seconds),
+            silent_after=float(str(self.arena.configuration()["ttl"])),
+        )
 
 
 class EtcdWithoutMajorityAndAStandbyDies(EtcdWithoutMajority):
@@ -92,8 +95,8 @@ class EtcdWithoutMajorityAndAStandbyDies(EtcdWithoutMajority):
         super().heal()
 
     def budget(self) -> Budget:
-        allowed = self.seconds + GENEROUS * self.arena.bound("host_lost_with_etcd_leader")
-        return Budget(gap=gap(allowed), silent_after=0)
+        promised = self.arena.bound("host_lost_with_etcd_leader")
+        return Budget(gap=gap(promised, besides=self.seconds), silent_after=0)
 
 
 class EtcdFull(Fault):
@@ -115,8 +118,8 @@ class EtcdFull(Fault):
             raise RuntimeError(f"the alarm was not disarmed: {disarmed.tail}")
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("clean_stop")
-        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+        promised = self.arena.bound("clean_stop")
+        return Budget(gap=gap(promised), errors={POOLED: 0}, leadership="stays")
 
 
 class EtcdMemberWiped(Fault):
@@ -140,5 +143,5 @@ class EtcdMemberWiped(Fault):
         self.arena.shell(self.standbys[0], f"{ETCDCTL} endpoint health")
 
     def budget(self) -> Budget:
-        allowed = GENEROUS * self.arena.bound("clean_stop")
-        return Budget(gap=gap(allowed), errors={POOLED: 0}, leadership="stays")
+        promised = self.arena.bound("clean_stop")
+        return Budget(gap=gap(promised), errors={POOLED: 0}, leadership="stays")

@@ -9,7 +9,7 @@ import uuid
 from dataclasses import replace
 
 import pytest
-from faults.budget import Budget, Course, broken, gaps
+from faults.budget import Budget, Course, Limit, broken, gaps
 from faults.history import Aftermath, Fork, History, Outcome, Place, Read, Row, Sample, Write
 from faults.judgement import judge
 from faults.verdict import rates
@@ -68,7 +68,7 @@ def found(history=GOOD, after=AFTER, course=COURSE, budget=NO_LIMITS):
 
 
 def test_a_good_history_has_no_problem():
-    assert judge(GOOD, AFTER, COURSE, Budget(gap={"rw": 11.5}, errors={"rw": 2}, leadership="moves")) == []
+    assert judge(GOOD, AFTER, COURSE, Budget(gap={"rw": Limit(10.0, 11.5)}, errors={"rw": 2}, leadership="moves")) == []
 
 
 def test_an_unknown_row_may_be_there_or_not():
@@ -203,7 +203,7 @@ def test_stale_reads(reads, bound, rules):
 @pytest.mark.parametrize(("allowed", "rules"), [(11.0, set()), (10.9, {"gap"})])
 def test_gap(allowed, rules):
     assert gaps(GOOD, COURSE) == {"rw": pytest.approx(11.0)}
-    assert found(budget=Budget(gap={"rw": allowed + 0.001})) == rules
+    assert found(budget=Budget(gap={"rw": Limit(0.0, allowed + 0.001)})) == rules
 
 
 def test_the_worst_client_of_an_endpoint_counts():

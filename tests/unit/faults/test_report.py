@@ -10,13 +10,14 @@ import json
 import pytest
 from faults.page import page
 from faults.plots import acknowledgements, phase_bar
-from faults.report import HEADINGS, bench_chapters, chapters, markdown, of_one_collection, rows
+from faults.report import bench_chapters, chapters, markdown, of_one_collection
+from faults.table import HEADINGS, rows
 from pauses import Phase
 
 SURROUNDINGS = {"machine": "2 cores", "patroni": "4.0"}
 
 
-def verdict(test="test_A10_power_cut", gap=20.0, problems=(), whole=2.0, errors=1):
+def verdict(test="test_A10_power_cut", gap=20.0, problems=(), whole=2.0, errors=1, promised=28.0):
     gaps = {"pooled-rw": gap, "rw": gap + 1}
     return {
         "collection": "abc",
@@ -26,6 +27,7 @@ def verdict(test="test_A10_power_cut", gap=20.0, problems=(), whole=2.0, errors=
         "acknowledged": {"begin": -3.0, "step": 0.5, "counts": {"pooled-rw": [4, 0, 2], "rw": [1, 0, 1]}},
         "problems": list(problems),
         "gaps": gaps,
+        "promised": {"rw": promised},
         "errors": {"rw": errors},
         "seconds_until_whole": whole,
     }
@@ -41,6 +43,11 @@ def test_runs_of_a_fault_share_a_row():
 def test_what_was_bad_is_said():
     (row,) = rows([verdict(), verdict(problems=["lost: 3 rows", "gap: long"], whole=None)])
     assert (row[2], row[8], row[9]) == ("1 with problems", "in 1 runs", "never")
+
+
+def test_a_promise_that_was_not_kept_is_told_where_the_test_let_it_pass():
+    (row,) = rows([verdict(), verdict(gap=40.0)])
+    assert row[2:5] == ("1 later than promised", "20.0 / 40.0 s", "21.0 / 41.0 s (promised: 28.0 s)")
 
 
 FAILED = {"test": "test_A10_power_cut", "collection": "abc", "failed": "call: no sign of it in the journal"}
