@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 from pauses import percentile
 
@@ -22,14 +23,6 @@ HEADINGS = (
 Verdict = Mapping[str, Any]
 
 
-class Gap(NamedTuple):
-    """Of one run, in seconds; `promised` is None where nothing is."""
-
-    endpoint: str
-    seconds: float
-    promised: float | None
-
-
 def by_test(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
     """In the order of the tests' names."""
     ordered = sorted(verdicts, key=lambda verdict: str(verdict["test"]))
@@ -45,14 +38,14 @@ def row(test: str, runs: Sequence[Verdict]) -> tuple[str, ...]:
     failed = [run for run in runs if "failed" in run]
     runs = [run for run in runs if "failed" not in run]
     bad = max(sum(bool(run["problems"]) for run in runs), len(failed))
-    late = sum(any(map(is_late, each_gap(run))) for run in runs)
+    late = sum(any(is_late(run, name) for name in ENDPOINTS) for run in runs)
     lost = sum(str(problem).startswith("lost") for run in runs for problem in run["problems"])
     settled = [run["seconds_until_whole"] for run in runs]
     return (
         named(test),
         str(len(runs)),
         f"{bad} with problems" if bad else f"{late} later than promised" if late else "as it must be",
-        *(spread_of_gaps([gap for run in runs for gap in each_gap(run) if gap.endpoint == name]) for name in ENDPOINTS),
+        *(spread_of_gaps(runs, name) for name in ENDPOINTS),
         str(sum(sum(run["errors"].values()) for run in runs)),
         f"in {lost} runs" if lost else "0",
         "never" if None in settled else spread(settled),
@@ -63,17 +56,14 @@ def named(test: str) -> str:
     return test.removeprefix("test_").replace("_", " ")
 
 
-def each_gap(run: Verdict) -> Iterator[Gap]:
-    return (Gap(name, seconds, run["promised"].get(name)) for name, seconds in run["gaps"].items())
+def is_late(run: Verdict, endpoint: str) -> bool:
+    """Whether a client there was without an answer for longer than promised, where something is."""
+    return bool(run["gaps"].get(endpoint, 0.0) > run["promised"].get(endpoint, math.inf))
 
 
-def is_late(gap: Gap) -> bool:
-    return gap.promised is not None and gap.seconds > gap.promised
-
-
-def spread_of_gaps(gaps: Sequence[Gap]) -> str:
-    told = spread([gap.seconds for gap in gaps])
-    broken = [gap.promised for gap in gaps if gap.promised is not None and is_late(gap)]
+def spread_of_gaps(runs: Sequence[Verdict], endpoint: str) -> str:
+    told = spread([run["gaps"][endpoint] for run in runs if endpoint in run["gaps"]])
+    broken = [run["promised"][endpoint] for run in runs if is_late(run, endpoint)]
     return f"{told} (promised: {max(broken):.1f} s)" if broken else told
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 from faults.budget import Budget, Course, Limit, broken, gaps
+from faults.fault import GENEROUS, gap
 from faults.history import Aftermath, Fork, History, Outcome, Place, Read, Row, Sample, Write
 from faults.judgement import judge
 from faults.verdict import rates
@@ -204,6 +205,10 @@ def test_stale_reads(reads, bound, rules):
 def test_gap(allowed, rules):
     assert gaps(GOOD, COURSE) == {"rw": pytest.approx(11.0)}
     assert found(budget=Budget(gap={"rw": Limit(0.0, allowed + 0.001)})) == rules
+
+
+def test_a_test_lets_a_multiple_of_the_promise_pass_but_not_of_the_fault():
+    assert gap(10.0, "rw", besides=5.0) == {"rw": Limit(15.0, 5.0 + GENEROUS * 10.0)}
 
 
 def test_the_worst_client_of_an_endpoint_counts():
