@@ -47,9 +47,19 @@ def endpoints_elsewhere_filter(
     return endpoints_elsewhere(endpoints, told, reached)
 
 
+def choosable(cluster: str | None) -> str:
+    """The pattern of the hosts among which those of *cluster* are: none where nobody asks for one.
+
+    It is a filter because a play's hosts are found before anything is forked. Ansible loads a collection's filters all
+    together, and whatever it has not loaded by then, the worker of every task and host loads again, for half a second.
+    """
+    return "!all" if cluster is None else "all"
+
+
 class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
+            "choosable": choosable,
             "clusters": clusters,
             "endpoints_elsewhere": endpoints_elsewhere_filter,
             "passed_on": passed_on_filter,

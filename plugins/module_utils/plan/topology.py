@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 DEFAULT_NAME = "main"
+GROUPS = ("postgres", "proxy", "etcd")
 
 
 @dataclass(frozen=True)
@@ -54,14 +55,16 @@ def topology(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping
     so that several clusters of one inventory may share an etcd. Members come from the inventory's groups and
     never from the hosts of the play: C(--limit) must not make a cluster look smaller than it is.
     """
-    mine = hostvars[host]
+    # Ansible puts the variables of a host together anew each time when they are asked for.
+    told = {name: hostvars[name] for name in {host, *_hosts(groups)}}
 
     def members(group: str, identity: Callable[[Mapping[str, Any]], str]) -> dict[str, str]:
-        names = [name for name in groups.get(group, ()) if identity(hostvars[name]) == identity(mine)]
-        return {name: host_address(hostvars[name], name) for name in names}
+        mine = identity(told[host])
+        names = [name for name in groups.get(group, ()) if identity(told[name]) == mine]
+        return {name: host_address(told[name], name) for name in names}
 
     return Topology(
-        cluster_name(mine),
+        cluster_name(told[host]),
         members("etcd", etcd_name),
         members("postgres", cluster_name),
         members("proxy", cluster_name),
@@ -72,9 +75,12 @@ def clusters(groups: Mapping[str, Sequence[str]], hostvars: Mapping[str, Mapping
     """The inventory's clusters by their names, each with the hosts that belong to it alone: an etcd that is shared, and
     has the name of no cluster, is nobody's."""
     data = dict.fromkeys(cluster_name(hostvars[host]) for host in groups.get("postgres", ()))
-    others = ("postgres", "proxy", "etcd", "monitoring")
-    hosts = dict.fromkeys(host for group in others for host in groups.get(group, ()))
-    return {name: [host for host in hosts if cluster_name(hostvars[host]) == name] for name in data}
+    owners = {host: cluster_name(hostvars[host]) for host in _hosts(groups, "monitoring")}
+    return {name: [host for host, owner in owners.items() if owner == name] for name in data}
+
+
+def _hosts(groups: Mapping[str, Sequence[str]], *more: str) -> list[str]:
+    return list(dict.fromkeys(host for group in (*GROUPS, *more) for host in groups.get(group, ())))
 
 
 def cluster_name(host: Mapping[str, Any]) -> str:

@@ -20,6 +20,18 @@ def test_hosts_of_three_groups_are_one_cluster():
     assert found.colocated
 
 
+def test_nobody_is_asked_twice_for_its_variables():
+    asked = []
+
+    class Hostvars(dict):
+        def __getitem__(self, name):
+            asked.append(name)
+            return super().__getitem__(name)
+
+    topology(ALL_IN_ONE, Hostvars(ADDRESSES), "b")
+    assert sorted(asked) == ["a", "b", "c"]
+
+
 def test_an_address_of_its_own_comes_before_the_one_that_ansible_uses():
     hosts = {"a": {"ansible_host": "203.0.113.1", "pgcluster_address": "10.0.0.1"}, "b": {}, "c": {}}
     assert topology(ALL_IN_ONE, hosts, "a").postgres == {"a": "10.0.0.1", "b": "b", "c": "c"}
