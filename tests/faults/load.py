@@ -35,7 +35,7 @@ def clients(cluster: Cluster, database: str, options: str = "") -> Load[Client]:
         for number in range(count)
     ]
     readers = [
-        Reader(endpoint, f"{endpoint} reader {number}", run, opening(endpoint))
+        Reader(endpoint, f"{endpoint} reader {number}", run, opening(endpoint), workers=[each.name for each in writers])
         for endpoint, count in READERS.items()
         for number in range(count)
     ]
