@@ -8,13 +8,11 @@ Otherwise each worker of each task and host loads them, which made a run of site
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.matriarch.pgcluster.tests.unit.ansible_process import ansible
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOKS = sorted((ROOT / "playbooks").glob("*.yml"))
@@ -40,11 +38,7 @@ class CallbackModule(CallbackBase):
 def test_the_process_that_forks_has_them(tmp_path):
     (tmp_path / "run.yml").write_text(PLAYBOOK)
     (tmp_path / "loaded.py").write_text(CALLBACK)
-    (tmp_path / "ansible_collections/matriarch").mkdir(parents=True)
-    (tmp_path / "ansible_collections/matriarch/pgcluster").symlink_to(ROOT)
-    command = [sys.executable, "-m", "ansible", "playbook", "--inventory", "localhost,", str(tmp_path / "run.yml")]
-    paths = {"ANSIBLE_CALLBACK_PLUGINS": str(tmp_path), "ANSIBLE_COLLECTIONS_PATH": str(tmp_path)}
-    done = subprocess.run(command, env={**os.environ, **paths}, capture_output=True, text=True, check=False)
+    done = ansible("playbook", "--inventory", "localhost,", str(tmp_path / "run.yml"), folder=tmp_path)
     told = next((line for line in done.stdout.splitlines() if line.startswith("loaded")), done.stdout + done.stderr)
     assert set(FILTERS) <= set(told.split())
 

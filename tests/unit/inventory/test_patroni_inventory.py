@@ -6,10 +6,7 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,7 @@ from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
 from ansible_collections.matriarch.pgcluster.plugins.inventory.patroni import ROLES, is_address
-from ansible_collections.matriarch.pgcluster.tests.unit.conftest import collections_root
+from ansible_collections.matriarch.pgcluster.tests.unit.ansible_process import ansible
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.patroni import FakePatroni, member
 from ansible_collections.matriarch.pgcluster.tests.unit.fakes.server import Reply
 
@@ -258,15 +255,6 @@ def test_any_cluster_name_makes_a_group_that_ansible_takes(parse, patroni):
 def test_only_files_of_its_own_ending_are_read(tmp_path, name, taken):
     (tmp_path / name).write_text("{}")
     assert inventory_loader.get(NAME).verify_file(str(tmp_path / name)) is taken
-
-
-def ansible(command: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """An Ansible of its own, which has to find the plugin by the file alone."""
-    settings = folder / "ansible.cfg"
-    settings.write_text(f"[defaults]\ncollections_path = {collections_root()}\n")
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(settings)}
-    call = [sys.executable, "-c", f"from ansible.cli.{command} import main; main()", *arguments]
-    return subprocess.run(call, env=environment, cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_ansible_lists_the_cluster_beside_an_ordinary_inventory(patroni, tmp_path):
