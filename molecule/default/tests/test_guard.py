@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,6 +14,26 @@ from testinfra.host import Host
 Login = Callable[[Machine], Host]
 NEW_LEADER_SECONDS = 90
 RETURN_SECONDS = 180
+REARMED_SECONDS = 30
+STATE = "/run/matriarch-guard/state.json"
+
+
+def test_a_leader_outlives_a_guard_that_was_stopped_and_is_guarded_again(
+    connect: Connect, cluster: Cluster, login: Login
+) -> None:
+    machine = leader(connect, cluster)
+    host = login(machine)
+    timeout = guarding(host)
+    assert timeout
+    before = patroni(host)
+    host.run_expect([0], "systemctl stop matriarch-guard.socket matriarch-guard.service")
+    try:
+        time.sleep(timeout + 1)
+    finally:
+        host.run_expect([0], "systemctl start matriarch-guard.socket matriarch-guard.service")
+
+    eventually("the guard hears Patroni again", REARMED_SECONDS, lambda: guarding(host) == timeout)
+    assert (patroni(host), leader(connect, cluster)) == (before, machine)
 
 
 def test_a_leader_whose_patroni_hangs_is_stopped(
@@ -34,6 +56,15 @@ def test_a_leader_whose_patroni_hangs_is_stopped(
     eventually("both others stream again", RETURN_SECONDS, lambda: streaming(connect, cluster.rw[0]) == 2)
     with connect(cluster.rw[0], dbname=database) as session:
         assert session.execute("SELECT by FROM written").fetchall() == [("before Patroni hung",)]
+
+
+def guarding(host: Host) -> int:
+    """For how many seconds the guard waits for a ping; 0 while it guards nobody."""
+    return json.loads(host.run(f"cat {STATE}").stdout or "{}").get("timeout") or 0
+
+
+def patroni(host: Host) -> str:
+    return host.check_output("systemctl show --property=MainPID --value patroni")
 
 
 def without(cluster: Cluster, machine: Machine) -> Cluster:

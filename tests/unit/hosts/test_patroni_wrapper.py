@@ -69,16 +69,56 @@ class Postgresql:
         return self.data
 """
 
+WATCHDOG = """
+import os
+
+from .base import WatchdogError
+
+class TestingWatchdogDevice:
+    timeout = 60
+
+    def __init__(self, device):
+        self.device = device
+        self._fd = None
+
+    def open(self):
+        try:
+            self._fd = os.open(self.device, os.O_WRONLY)
+        except OSError as error:
+            raise WatchdogError(f"cannot open: {error.strerror}")
+
+    def _write(self, message):
+        try:
+            os.write(self._fd, message)
+        except OSError as error:
+            raise WatchdogError(f"cannot write: {error.strerror}")
+
+    def close(self):
+        if self._fd is not None:
+            self._write(b"V")
+            os.close(self._fd)
+            self._fd = None
+
+    def keepalive(self):
+        self._write(b"1")
+
+    def set_timeout(self, timeout):
+        self._write(f"Ctimeout={timeout}\\n".encode())
+        self.timeout = timeout
+"""
+
 API = "class RestApiHandler:\n    disable_nagle_algorithm = False"
 
 
 @pytest.fixture
 def run(tmp_path):
-    def run_with(etcd3, *command, api=API, postgresql=POSTGRESQL):
+    def run_with(etcd3, *command, main=MAIN, api=API, postgresql=POSTGRESQL, watchdog=WATCHDOG):
         package = tmp_path / "patroni"
         (package / "dcs").mkdir(parents=True)
-        files = {"__init__": "", "__main__": MAIN, "api": api, "dcs/__init__": "", "dcs/etcd3": etcd3}
-        files["postgresql"] = postgresql
+        (package / "watchdog").mkdir()
+        files = {"__init__": "", "__main__": main, "api": api, "dcs/__init__": "", "dcs/etcd3": etcd3}
+        files |= {"postgresql": postgresql, "watchdog/__init__": "", "watchdog/linux": watchdog}
+        files["watchdog/base"] = "class WatchdogError(Exception):\n    pass"
         for name, text in files.items():
             if text is not None:
                 (package / f"{name}.py").write_text(text)
@@ -160,6 +200,74 @@ def test_another_postgresql_is_recovered_as_it_is(run):
     done = run(ETCD3, postgresql="class Server: pass")
     assert done.returncode == 3
     assert done.stderr.startswith("an interrupted recovery is taken as this Patroni does it: ")
+
+
+LEADER = """
+import os, sys
+from patroni.watchdog.base import WatchdogError
+from patroni.watchdog.linux import TestingWatchdogDevice
+
+pipe = sys.argv[1]
+
+def listen():
+    os.mkfifo(pipe)
+    return os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+
+def stop_listening(end):
+    os.close(end)
+    os.unlink(pipe)
+
+def main():
+    end = listen()
+    guard = TestingWatchdogDevice(pipe)
+    guard.open()
+    guard.set_timeout(15)
+    guard.keepalive()
+    print(os.read(end, 99))
+    stop_listening(end)
+    descriptors = os.listdir("/proc/self/fd")
+    {then}
+    print(len(os.listdir("/proc/self/fd")) - len(descriptors))
+"""
+
+PINGS = """
+    for _ in range(2):
+        try:
+            guard.keepalive()
+        except WatchdogError as error:
+            print(error)
+    end = listen()
+    guard.keepalive()
+    guard.keepalive()
+    print(os.read(end, 99))
+    os.close(end)
+"""
+
+
+def test_a_leader_arms_its_guard_again_once_there_is_another_pipe(run, tmp_path):
+    main = LEADER.replace("{then}", PINGS.strip())
+    done = run(ETCD3, str(WRAPPER), str(tmp_path / "pings"), main=main)
+    assert done.stdout.splitlines() == [
+        r"b'Ctimeout=15\n1'",
+        "cannot open: No such file or directory",
+        "cannot open: No such file or directory",
+        r"b'Ctimeout=15\n11'",
+        "0",
+    ]
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_one_that_steps_down_while_nobody_listens_is_unguarded_and_arms_the_next(run, tmp_path):
+    main = LEADER.replace("{then}", "guard.close(); print(guard._fd)")
+    done = run(ETCD3, str(WRAPPER), str(tmp_path / "pings"), main=main)
+    assert done.stdout.splitlines() == [r"b'Ctimeout=15\n1'", "None", "-1"]
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_another_watchdog_is_spoken_to_as_patroni_does(run):
+    done = run(ETCD3, watchdog="class WatchdogDevice: pass")
+    assert done.returncode == 3
+    assert done.stderr.startswith("a guard whose pipe is gone is taken as this Patroni does it: ")
 
 
 def test_a_process_that_imports_it_once_more_starts_no_second_patroni(run):
