@@ -64,7 +64,8 @@ def guarding(host: Host) -> int:
 
 
 def patroni(host: Host) -> str:
-    return host.check_output("systemctl show --property=MainPID --value patroni")
+    pid: str = host.check_output("systemctl show --property=MainPID --value patroni")
+    return pid
 
 
 def without(cluster: Cluster, machine: Machine) -> Cluster:
