@@ -66,6 +66,8 @@ class TestChild:
         with Watch([lambda: "no room"], interval=0.01) as watch:
             child = Child(watch)
             child.start(Work("drill", [sys.executable, "-c", SERVES], "nobody", str(log)))
+            # A job of a shell ignores SIGINT, and so would a child that is not up yet.
+            until(lambda: log.read_text() == "up\n")
             until(watch.given_up.is_set)
             with pytest.raises(GivenUp, match="no room"):
                 child.state("drill")
