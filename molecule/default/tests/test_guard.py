@@ -28,7 +28,7 @@ def test_a_leader_outlives_a_guard_that_was_stopped_and_is_guarded_again(
     before = patroni(host)
     host.run_expect([0], "systemctl stop matriarch-guard.socket matriarch-guard.service")
     try:
-        time.sleep(timeout + 1)
+        time.sleep(timeout + 1)  # a silence that was too long for the guard as it was
     finally:
         host.run_expect([0], "systemctl start matriarch-guard.socket matriarch-guard.service")
 
