@@ -82,6 +82,7 @@ def _faults(verb: Callable[[str, Verb, str], argparse.ArgumentParser]) -> None:
     block.add_argument("--port", type=int, action="append", default=[], help="TCP port, may be repeated (default: all)")
     block.add_argument("--peer", action="append", default=[], help="host, may be repeated (default: everybody)")
     block.add_argument("--percent", type=int, default=100, help="drop only so many of 100 packets at random")
+    block.add_argument("--answers", action="store_true", help="drop only the data that it sends from those ports")
     slow = verb("delay", _delay, "delay every frame from and to a host")
     slow.add_argument("name", metavar="NAME")
     slow.add_argument("milliseconds", metavar="MILLISECONDS", type=float, help="each way; 0 undoes it")
@@ -133,7 +134,7 @@ def _install_prerequisites(_lab: Lab, _options: argparse.Namespace) -> None:
 
 
 def _block(lab: Lab, options: argparse.Namespace) -> None:
-    lab.block(options.name, ports=options.port, peers=options.peer, percent=options.percent)
+    lab.block(options.name, ports=options.port, peers=options.peer, percent=options.percent, answers=options.answers)
 
 
 def _delay(lab: Lab, options: argparse.Namespace) -> None:

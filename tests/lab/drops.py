@@ -18,23 +18,33 @@ TABLE = "lab_drops"
 
 @dataclass(frozen=True)
 class Drops:
-    """What to drop, both ways. No ports: all of them, and not TCP alone; no peers: everybody else."""
+    """What to drop, both ways. No ports: all of them, and not TCP alone; no peers: everybody else.
+
+    `answers`: only what this host answers from those ports. Connections to them are made, and nothing comes.
+    """
 
     ports: Sequence[int] = ()
     peers: Sequence[str] = ()
     percent: int = 100
+    answers: bool = False
 
     def ruleset(self) -> str:
         """As nft reads it; dropping, not rejecting, is what a broken network does."""
-        chains = "\n".join([self._chain("input", "saddr", "iifname"), self._chain("output", "daddr", "oifname")])
+        ways = [("input", "saddr", "iifname"), ("output", "daddr", "oifname")]
+        chains = "\n".join(self._chain(*way) for way in (ways[1:] if self.answers else ways))
         return f"table inet {TABLE}\ndelete table inet {TABLE}\ntable inet {TABLE} {{\n{chains}\n}}\n"
 
     def _chain(self, hook: str, peer: str, interface: str) -> str:
         first = f"type filter hook {hook} priority -300"
-        ports = ("dport", "sport") if self.ports else ("",)
-        rules = [self._rule(f'{interface} != "lo"', peer, port) for port in ports]
+        rules = [self._rule(f'{interface} != "lo"', peer, port) for port in self._ends()]
         body = "".join(f"    {line}\n" for line in [first, *rules])
         return f"  chain {hook} {{\n{body}  }}"
+
+    def _ends(self) -> tuple[str, ...]:
+        """Which of a packet's two ports may be one of ours."""
+        if not self.ports:
+            return ("",)
+        return ("sport",) if self.answers else ("dport", "sport")
 
     def _rule(self, start: str, peer: str, port: str) -> str:
         words = [start]
@@ -42,6 +52,8 @@ class Drops:
             words.append(f"ip {peer} {{ {', '.join(self.peers)} }}")
         if port:
             words.append(f"tcp {port} {{ {', '.join(map(str, self.ports))} }}")
+        if self.answers:
+            words.append("tcp flags & psh == psh")
         if self.percent < 100:
             words.append(f"numgen random mod 100 < {self.percent}")
         return " ".join([*words, "counter drop"])

@@ -107,10 +107,21 @@ class Lab:
             hosts = self._place.some_or_all(*names)
             faults.heal(self._place.subnet(), [found for found in hosts if names or power.is_on(found)])
 
-    def block(self, name: str, *, ports: Sequence[int] = (), peers: Sequence[str] = (), percent: int = 100) -> None:
-        """Drop what this host sends to and gets from these TCP ports (none given: all traffic) and hosts (all)."""
+    def block(
+        self,
+        name: str,
+        *,
+        ports: Sequence[int] = (),
+        peers: Sequence[str] = (),
+        percent: int = 100,
+        answers: bool = False,
+    ) -> None:
+        """Drop what this host sends to and gets from these TCP ports (none given: all traffic) and hosts (all).
+
+        `answers`: only the data that it sends from those ports, so that connections are made and nothing comes.
+        """
         addresses = [self.address(peer) for peer in peers]
-        drops.start(self._one(name), Drops(ports, addresses, percent))
+        drops.start(self._one(name), Drops(ports, addresses, percent, answers))
 
     def unblock(self, *names: str) -> int:
         """Undo block; return the number of packets dropped, which proves that it acted."""

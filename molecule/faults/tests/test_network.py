@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from faults.nemesis.network import (
+    AnswersToAStandbyLost,
     EtcdPeersParted,
     LeaderInMinority,
     LeaderIsolated,
@@ -40,6 +41,10 @@ def test_B09_rest_of_the_leader_blocked(happens: Happens) -> None:
 
 def test_B10_a_third_of_all_packets_lost(happens: Happens) -> None:
     assert happens(LossyNetwork).problems == []
+
+
+def test_B10_answers_to_a_standby_lost(happens: Happens) -> None:
+    assert happens(AnswersToAStandbyLost).problems == []
 
 
 def test_B07_leader_and_clients_in_the_minority(happens: Happens) -> None:

@@ -135,3 +135,22 @@ class LossyNetwork(Blocked):
 
     def budget(self) -> Budget:
         return Budget(gap=gap(self.arena.bound("host_lost"), besides=self.seconds))
+
+
+class AnswersToAStandbyLost(Blocked):
+    """A standby connects, the leader's answer is lost, and the leader's kernel gives the connection up.
+
+    The standby has half a connection left and nothing to send: it waits until its own kernel asks after the other half.
+    """
+
+    ports = (POSTGRESQL,)
+    seconds = 30.0
+
+    def inject(self) -> None:
+        self.arena.lab.block(self.leader, ports=self.ports, peers=self.standbys[:1], answers=True)
+        self.arena.shell(self.standbys[0], "pkill -f '^postgres: .*walreceiver' || :")
+
+    def budget(self) -> Budget:
+        # Clients of that standby's proxy are held for as long as its pooler has patience.
+        promised = self.arena.bound("host_lost")
+        return Budget(gap=gap(promised, DIRECT), leadership="stays")

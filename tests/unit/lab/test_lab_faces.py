@@ -30,6 +30,12 @@ def test_drops_are_narrowed_by_port_peer_and_chance_both_ways() -> None:
             assert rule in text
 
 
+def test_answers_alone_are_the_data_that_a_port_sends() -> None:
+    text = Drops(ports=(5432,), peers=("10.77.7.12",), answers=True).ruleset()
+    assert text.count("drop\n") == 1
+    assert 'oifname != "lo" ip daddr { 10.77.7.12 } tcp sport { 5432 } tcp flags & psh == psh counter drop' in text
+
+
 def test_dropped_packets_of_all_rules_are_counted() -> None:
     rules = [{"rule": {"expr": [{"counter": {"packets": packets}}, {"drop": None}]}} for packets in (2, 3)]
     assert drops.count(json.dumps({"nftables": [{"metainfo": {}}, *rules]})) == 5
