@@ -33,7 +33,7 @@ def run(arena: Arena, make: MakeFault, options: str = "") -> Verdict:
     fault = make(arena, standing(arena.connect, arena.cluster)[0].name)
     with Monitor(arena.lab, arena.cluster) as monitor, clients(arena.cluster, arena.database, options) as load:
         course = bring_about(fault, load)
-        if course.stable is None or not settle(arena, load):
+        if not settle(arena, load):
             course = replace(course, stable=None)
     history = replace(noted(load), samples=monitor.samples)
     course = replace(course, ended=time.monotonic())

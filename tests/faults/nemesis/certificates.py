@@ -15,13 +15,14 @@ from faults.arena import Arena, NotSo
 from faults.budget import Budget
 from faults.fault import Fault, gap
 from faults.load import DIRECT, POOLED, RO, RW
+from faults.nemesis.network import END_WALRECEIVER
 from faults.wholeness import ETCDCTL
 from integration.operations import Outcome, play
 
 CERTIFICATE, KEY = "/etc/matriarch/tls/host.crt", "/etc/matriarch/tls/host.key"
 REFUSED = "has group or world access"  # PostgreSQL's words
 # Whoever serves it reads it again; a connection that is there already asks for no certificate.
-READ_AGAIN = "systemctl reload patroni; pkill -f '^postgres: .*walreceiver'"
+READ_AGAIN = f"systemctl reload patroni; {END_WALRECEIVER}"
 STREAMS = "SELECT count(*) FROM pg_stat_replication WHERE application_name = '{name}'"
 
 
